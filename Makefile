@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The one entry point: see `make help`. The work is done in scripts/ and lab/.
+
+KERNEL ?= 6.1
+VARIANT ?= patched
+export KERNEL LINUX
+
+.DEFAULT_GOAL := help
+.PHONY: help demo compare check series tree build boot test refresh setup
+# Each target is a chain of long steps that share folders.
+.NOTPARALLEL:
+
+help: ## this list
+	@echo 'make TARGET [KERNEL=$(KERNEL)] [LINUX=/path/to/a/kernel/tree]'
+	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@echo 'KERNEL is one of: $(sort $(patsubst patches/%/base,%,$(wildcard patches/*/base))). LINUX replaces the download.'
+	@echo 'Downloads go to $${XDG_CACHE_HOME:-~/.cache}/memtype, builds to build/, mails for git am to out/.'
+
+demo: tree ## build and boot the patched kernel; a table of what a guest gets from each backing
+	@lab/demo $(KERNEL)
+
+compare: tree ## the same table, kernel as shipped and patched side by side, per CPU model
+	@lab/compare $(KERNEL)
+
+check: ## every test; the last line is "N passed, N failed, N skipped"
+	@scripts/check $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
+
+series: setup ## out/KERNEL/*.patch: plain mails for git am
+	@scripts/series $(KERNEL)
+
+tree: setup ## build/KERNEL/linux: a git work tree, tag base and one commit per mail
+	@scripts/assemble $(KERNEL)
+
+build: tree ## kernel, module and selftests in build/KERNEL/VARIANT (VARIANT=patched or shipped)
+	@lab/build $(KERNEL) $(VARIANT)
+
+boot: build ## a shell in the lab (CPU=max MODE=vhe ...)
+	@lab/boot $(KERNEL) $(VARIANT) $(CPU) $(MODE)
+
+test: build ## the lab's tests alone: each CPU model and KVM mode
+	@lab/check $(KERNEL)
+
+refresh: ## write the commits of build/KERNEL/linux back to patches/KERNEL and the whole files
+	@scripts/refresh $(KERNEL)
+
+setup: ## install what is missing (Debian 12 and 13, root or sudo)
+	@scripts/setup
