@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit tests of stage-2 memory types: the policy over its whole input space,
+ * and what the page-table library makes of each type.
+ */
+
+#include <kunit/test.h>
+#include <linux/bitfield.h>
+#include <linux/gfp.h>
+#include <linux/kvm_host.h>
+#include <linux/mm.h>
+
+#include <asm/kvm_memtype.h>
+#include <asm/kvm_pgtable.h>
+
+#include "memtype_compat.h"
+
+/*
+ * The table, written down a second time, as the documentation has it and not
+ * as the code does: a column either asks for a value or takes any.
+ */
+enum { NO, YES, ANY };
+
+struct table_row {
+	enum kvm_memtype_host host;
+	int kva, any_uncached, fwb;
+	enum kvm_memtype_row row;
+	enum kvm_memtype_exec exec_dic, exec_no_dic;
+};
+
+static const struct table_row table[] = {
+	{ KVM_MEMTYPE_HOST_WB, YES, ANY, ANY, KVM_MEMTYPE_MEMORY,
+	  KVM_MEMTYPE_EXEC_FREE, KVM_MEMTYPE_EXEC_BY_VA },
+	{ KVM_MEMTYPE_HOST_WB, NO, ANY, YES, KVM_MEMTYPE_COHERENT,
+	  KVM_MEMTYPE_EXEC_FREE, KVM_MEMTYPE_EXEC_ALL },
+	{ KVM_MEMTYPE_HOST_WB, NO, ANY, NO, KVM_MEMTYPE_REFUSED,
+	  KVM_MEMTYPE_EXEC_NEVER, KVM_MEMTYPE_EXEC_NEVER },
+	{ KVM_MEMTYPE_HOST_NC, ANY, ANY, ANY, KVM_MEMTYPE_NONCACHEABLE,
+	  KVM_MEMTYPE_EXEC_NEVER, KVM_MEMTYPE_EXEC_NEVER },
+	{ KVM_MEMTYPE_HOST_DEVICE, ANY, YES, ANY, KVM_MEMTYPE_RELAXED,
+	  KVM_MEMTYPE_EXEC_NEVER, KVM_MEMTYPE_EXEC_NEVER },
+	{ KVM_MEMTYPE_HOST_DEVICE, ANY, NO, ANY, KVM_MEMTYPE_DEVICE,
+	  KVM_MEMTYPE_EXEC_NEVER, KVM_MEMTYPE_EXEC_NEVER },
+};
+
+static bool column_takes(int column, bool value)
+{
+	return column == ANY || column == value;
+}
+
+static bool row_takes(const struct table_row *r, const struct kvm_memtype_in *in)
+{
+	return r->host == in->host &&
+	       column_takes(r->kva, in->kva) &&
+	       column_takes(r->any_uncached, in->any_uncached) &&
+	       column_takes(r->fwb, in->fwb);
+}
+
+static void check_input(struct kunit *test, const struct kvm_memtype_in *in)
+{
+	struct kvm_memtype got = kvm_memtype_decide(in);
+	int i, rows = 0;
+
+	for (i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!row_takes(&table[i], in))
+			continue;
+
+		rows++;
+		KUNIT_EXPECT_EQ_MSG(test, (int)got.row, (int)table[i].row,
+				    "host %d kva %d any_uncached %d fwb %d dic %d",
+				    in->host, in->kva, in->any_uncached,
+				    in->fwb, in->dic);
+		KUNIT_EXPECT_EQ_MSG(test, (int)got.exec,
+				    (int)(in->dic ? table[i].exec_dic :
+						    table[i].exec_no_dic),
+				    "host %d kva %d any_uncached %d fwb %d dic %d",
+				    in->host, in->kva, in->any_uncached,
+				    in->fwb, in->dic);
+	}
+
+	/* The table has to be complete and unambiguous for that to mean much */
+	KUNIT_EXPECT_EQ(test, rows, 1);
+}
+
+static void test_decide(struct kunit *test)
+{
+	enum kvm_memtype_host host;
+	int bits;
+
+	for (host = KVM_MEMTYPE_HOST_WB; host <= KVM_MEMTYPE_HOST_DEVICE; host++) {
+		for (bits = 0; bits < 16; bits++) {
+			struct kvm_memtype_in in = {
+				.host		= host,
+				.kva		= bits & 1,
+				.any_uncached	= bits & 2,
+				.fwb		= bits & 4,
+				.dic		= bits & 8,
+			};
+
+			check_input(test, &in);
+		}
+	}
+}
+
+static enum kvm_memtype_host host_of_index(unsigned int index)
+{
+	if (index == MT_NORMAL || index == MT_NORMAL_TAGGED)
+		return KVM_MEMTYPE_HOST_WB;
+	if (index == MT_NORMAL_NC)
+		return KVM_MEMTYPE_HOST_NC;
+	return KVM_MEMTYPE_HOST_DEVICE;
+}
+
+/* Every AttrIndx, and nothing of an entry besides AttrIndx. */
+static void test_host(struct kunit *test)
+{
+	unsigned int index;
+
+	for (index = 0; index < 8; index++) {
+		u64 attr = PTE_ATTRINDX(index);
+		enum kvm_memtype_host want = host_of_index(index);
+
+		KUNIT_EXPECT_EQ(test, (int)kvm_memtype_host(__pgprot(attr)),
+				(int)want);
+		attr |= ~PTE_ATTRINDX_MASK;
+		KUNIT_EXPECT_EQ(test, (int)kvm_memtype_host(__pgprot(attr)),
+				(int)want);
+	}
+}
+
+/* What drivers put into their VMAs. */
+static void test_host_pgprot(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, (int)kvm_memtype_host(PAGE_SHARED),
+			(int)KVM_MEMTYPE_HOST_WB);
+	KUNIT_EXPECT_EQ(test, (int)kvm_memtype_host(pgprot_tagged(PAGE_SHARED)),
+			(int)KVM_MEMTYPE_HOST_WB);
+	KUNIT_EXPECT_EQ(test, (int)kvm_memtype_host(pgprot_writecombine(PAGE_SHARED)),
+			(int)KVM_MEMTYPE_HOST_NC);
+	KUNIT_EXPECT_EQ(test, (int)kvm_memtype_host(pgprot_noncached(PAGE_SHARED)),
+			(int)KVM_MEMTYPE_HOST_DEVICE);
+	KUNIT_EXPECT_EQ(test, (int)kvm_memtype_host(pgprot_device(PAGE_SHARED)),
+			(int)KVM_MEMTYPE_HOST_DEVICE);
+}
+
+static struct kunit_case policy_cases[] = {
+	KUNIT_CASE(test_decide),
+	KUNIT_CASE(test_host),
+	KUNIT_CASE(test_host_pgprot),
+	{}
+};
+
+static struct kunit_suite policy_suite = {
+	.name = "kvm-arm64-memtype",
+	.test_cases = policy_cases,
+};
+
+/*
+ * The page-table library, on a table that no hardware walks. Addresses are
+ * made up: the callbacks only count.
+ */
+#define TEST_IPA	0x40000000ULL
+#define TEST_PA		0x80000000ULL
+
+static struct {
+	int dcache;
+	int icache;
+} maintenance;
+
+static void *test_zalloc_page(void *arg)
+{
+	return (void *)get_zeroed_page(GFP_KERNEL);
+}
+
+static void *test_zalloc_pages_exact(size_t size)
+{
+	return alloc_pages_exact(size, GFP_KERNEL | __GFP_ZERO);
+}
+
+static void test_get_page(void *addr)
+{
+	get_page(virt_to_page(addr));
+}
+
+static void test_put_page(void *addr)
+{
+	put_page(virt_to_page(addr));
+}
+
+static int test_page_count(void *addr)
+{
+	return page_count(virt_to_page(addr));
+}
+
+static void *test_phys_to_virt(phys_addr_t phys)
+{
+	return __va(phys);
+}
+
+static phys_addr_t test_virt_to_phys(void *addr)
+{
+	return __pa(addr);
+}
+
+static void test_dcache(void *addr, size_t size)
+{
+	maintenance.dcache++;
+}
+
+static void test_icache(void *addr, size_t size)
+{
+	maintenance.icache++;
+}
+
+static struct kvm_pgtable_mm_ops test_mm_ops = {
+	.zalloc_page		= test_zalloc_page,
+	.zalloc_pages_exact	= test_zalloc_pages_exact,
+	.free_pages_exact	= free_pages_exact,
+	.get_page		= test_get_page,
+	.put_page		= test_put_page,
+	.page_count		= test_page_count,
+	.phys_to_virt		= test_phys_to_virt,
+	.virt_to_phys		= test_virt_to_phys,
+	.dcache_clean_inval_poc	= test_dcache,
+	.icache_inval_pou	= test_icache,
+};
+
+struct leaf_case {
+	const char *name;
+	enum kvm_pgtable_prot prot;
+	int ret;
+	u8 memattr, memattr_fwb;
+	bool exec;
+	int dcache, icache;
+};
+
+#define R KVM_PGTABLE_PROT_R
+#define W KVM_PGTABLE_PROT_W
+#define X KVM_PGTABLE_PROT_X
+#define NC KVM_PGTABLE_PROT_NORMAL_NC
+#define DEVICE KVM_PGTABLE_PROT_DEVICE
+#define NOKVA KVM_PGTABLE_PROT_NOKVA
+
+static const struct leaf_case leaf_cases[] = {
+	{ "WB",			R | W,			0, 0xf, 6, false, 1, 0 },
+	{ "WB exec",		R | X,			0, 0xf, 6, true, 1, 1 },
+	{ "WB no KVA",		R | W | NOKVA,		0, 0xf, 6, false, 0, 0 },
+	{ "WB no KVA exec",	R | X | NOKVA,		0, 0xf, 6, true, 0, 0 },
+	{ "NC",			R | W | NC,		0, 0x5, 5, false, 0, 0 },
+	{ "NC exec",		R | X | NC,		-EINVAL },
+	{ "Device",		R | W | DEVICE,		0, 0x1, 1, false, 0, 0 },
+	{ "Device exec",	R | X | DEVICE,		-EINVAL },
+	{ "NC and Device",	R | W | NC | DEVICE,	-EINVAL },
+	{ "NC, Device, exec",	R | X | NC | DEVICE,	-EINVAL },
+};
+
+#undef R
+#undef W
+#undef X
+#undef NC
+#undef DEVICE
+#undef NOKVA
+
+static void check_leaf(struct kunit *test, struct kvm_pgtable *pgt, bool fwb,
+		       const struct leaf_case *c)
+{
+	kvm_pte_t pte;
+	int ret;
+
+	memset(&maintenance, 0, sizeof(maintenance));
+	ret = memtype_map_page(pgt, TEST_IPA, TEST_PA, c->prot);
+	KUNIT_EXPECT_EQ_MSG(test, ret, c->ret, "%s, fwb %d", c->name, fwb);
+	if (ret)
+		return;
+
+	pte = memtype_leaf(pgt, TEST_IPA);
+	KUNIT_EXPECT_TRUE(test, kvm_pte_valid(pte));
+	KUNIT_EXPECT_EQ_MSG(test,
+			    (int)FIELD_GET(KVM_PTE_LEAF_ATTR_LO_S2_MEMATTR, pte),
+			    (int)(fwb ? c->memattr_fwb : c->memattr),
+			    "%s, fwb %d", c->name, fwb);
+	KUNIT_EXPECT_EQ_MSG(test, !(pte & KVM_PTE_LEAF_ATTR_HI_S2_XN), c->exec,
+			    "%s, fwb %d", c->name, fwb);
+	KUNIT_EXPECT_EQ_MSG(test, maintenance.dcache, c->dcache,
+			    "%s, fwb %d", c->name, fwb);
+	KUNIT_EXPECT_EQ_MSG(test, maintenance.icache, c->icache,
+			    "%s, fwb %d", c->name, fwb);
+}
+
+static void check_leaves(struct kunit *test, enum kvm_pgtable_stage2_flags flags)
+{
+	bool fwb = cpus_have_final_cap(ARM64_HAS_STAGE2_FWB) &&
+		   !(flags & KVM_PGTABLE_S2_NOFWB);
+	struct kvm *kvm;
+	int i;
+
+	kvm = kvzalloc(sizeof(*kvm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+
+	for (i = 0; i < ARRAY_SIZE(leaf_cases); i++) {
+		struct kvm_pgtable pgt = {};
+		int ret;
+
+		ret = memtype_stage2_init(&pgt, kvm, &test_mm_ops, flags);
+		KUNIT_EXPECT_EQ(test, ret, 0);
+		if (ret)
+			break;
+
+		check_leaf(test, &pgt, fwb, &leaf_cases[i]);
+		kvm_pgtable_stage2_destroy(&pgt);
+	}
+
+	kvfree(kvm);
+}
+
+static void test_leaves(struct kunit *test)
+{
+	check_leaves(test, 0);
+}
+
+/* The encodings without FWB, wherever the test runs. */
+static void test_leaves_nofwb(struct kunit *test)
+{
+	check_leaves(test, KVM_PGTABLE_S2_NOFWB);
+}
+
+static struct kunit_case pgtable_cases[] = {
+	KUNIT_CASE(test_leaves),
+	KUNIT_CASE(test_leaves_nofwb),
+	{}
+};
+
+static struct kunit_suite pgtable_suite = {
+	.name = "kvm-arm64-memtype-leaf",
+	.test_cases = pgtable_cases,
+};
+
+kunit_test_suites(&policy_suite, &pgtable_suite);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What memtype_debugfs.c and memtype_kunit.c need of the page-table library,
+ * in terms that do not change between kernels: this one has walkers that get
+ * their arguments one by one, and keeps VTCR_EL2 in struct kvm_arch.
+ */
+
+#ifndef __ARM64_KVM_MEMTYPE_COMPAT_H__
+#define __ARM64_KVM_MEMTYPE_COMPAT_H__
+
+#include <linux/kvm_host.h>
+#include <asm/kvm_mmu.h>
+#include <asm/kvm_pgtable.h>
+
+typedef int (*memtype_leaf_fn)(u64 addr, u64 size, kvm_pte_t pte, void *arg);
+
+struct memtype_leaf_data {
+	memtype_leaf_fn fn;
+	void *arg;
+};
+
+static inline int memtype_leaf_walker(u64 addr, u64 end, u32 level,
+				      kvm_pte_t *ptep,
+				      enum kvm_pgtable_walk_flags flag,
+				      void * const arg)
+{
+	const struct memtype_leaf_data *data = arg;
+
+	return data->fn(addr, kvm_granule_size(level), READ_ONCE(*ptep),
+			data->arg);
+}
+
+/*
+ * Call @fn for each leaf entry, valid or not, from @addr on, until it returns
+ * something other than 0, which is returned. The caller holds mmu_lock. For
+ * reading is enough: no one but a writer frees a table here.
+ */
+static inline int memtype_walk_leaves(struct kvm_pgtable *pgt, u64 addr,
+				      u64 size, memtype_leaf_fn fn, void *arg)
+{
+	struct memtype_leaf_data data = { .fn = fn, .arg = arg };
+	struct kvm_pgtable_walker walker = {
+		.cb	= memtype_leaf_walker,
+		.flags	= KVM_PGTABLE_WALK_LEAF,
+		.arg	= &data,
+	};
+
+	return kvm_pgtable_walk(pgt, addr, size, &walker);
+}
+
+static inline int memtype_stage2_init(struct kvm_pgtable *pgt, struct kvm *kvm,
+				      struct kvm_pgtable_mm_ops *mm_ops,
+				      enum kvm_pgtable_stage2_flags flags)
+{
+	u64 mmfr0 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR0_EL1);
+	u64 mmfr1 = read_sanitised_ftr_reg(SYS_ID_AA64MMFR1_EL1);
+
+	kvm->arch.vtcr = kvm_get_vtcr(mmfr0, mmfr1, get_kvm_ipa_limit());
+	kvm->arch.mmu.arch = &kvm->arch;
+	kvm->arch.mmu.pgt = pgt;
+
+	return __kvm_pgtable_stage2_init(pgt, &kvm->arch.mmu, mm_ops, flags,
+					 NULL);
+}
+
+/* Map one page. The memcache is for the allocator, which may ignore it. */
+static inline int memtype_map_page(struct kvm_pgtable *pgt, u64 addr, u64 phys,
+				   enum kvm_pgtable_prot prot)
+{
+	return kvm_pgtable_stage2_map(pgt, addr, PAGE_SIZE, phys, prot, pgt);
+}
+
+static inline kvm_pte_t memtype_leaf(struct kvm_pgtable *pgt, u64 addr)
+{
+	kvm_pte_t pte = 0;
+	u32 level;
+
+	return kvm_pgtable_get_leaf(pgt, addr, &pte, &level) ? 0 : pte;
+}
+
+#endif /* __ARM64_KVM_MEMTYPE_COMPAT_H__ */
