@@ -72,6 +72,25 @@ need_space() # FOLDER MIB
 		    "choose another place (XDG_CACHE_HOME= for downloads)"
 }
 
+# One line of test result: passed if there are no PROBLEMS. A failure also sets $status.
+tap() # NAME [PROBLEMS]
+{
+	if [ -z "${2:-}" ]; then
+		echo "ok - $1"
+	else
+		echo "not ok - $1: ${2//$'\n'/; }"
+		status=1
+	fi
+}
+
+# The repository's files, committed or not yet.
+repo_files()
+{
+	git -C "$top" ls-files --cached --others --exclude-standard | while read -r path; do
+		[[ ! -e $top/$path && ! -L $top/$path ]] || echo "$path"
+	done
+}
+
 # The header lines NAME of a mail, without the name.
 header() # NAME MAIL
 {
