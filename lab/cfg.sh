@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Sourced by the lab's scripts: read lab/tests.cfg, boot one machine.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cfg=$top/lab/tests.cfg
+
+# The value of key $2 in section [$1]; nothing if it is not there.
+value()
+{
+	awk -v section="[$1]" -v key="$2" '
+		/^\[/ { here = $0 == section }
+		here && $1 == key && $2 == "=" { sub(/^[^=]*= ?/, ""); print; exit }' "$cfg"
+}
+
+machines() { sed -n 's/^\[machine \(.*\)\]$/\1/p' "$cfg"; }
+
+# The tests that run on machine $1.
+tests_of()
+{
+	local test
+	sed -n 's/^\[\([^ ]*\)\]$/\1/p' "$cfg" | while read -r test; do
+		if ! sed -n "/^\[$test\]/,/^$/p" "$cfg" | grep -q '^machines =' ||
+		   grep -qw -- "$1" <<<"$(value "$test" machines)"; then
+			echo "$test"
+		fi
+	done
+}
+
+# Boot variant build directory $1 on machine $2 with log $3 and the tests $4...
+# Return: as lab/qemu.
+boot()
+{
+	local build=$1 machine="machine $2" log=$3 timeout=60 key test args=()
+	shift 3
+	for test; do
+		timeout=$((timeout + $(value "$test" timeout)))
+	done
+	for key in fwb dic mte; do
+		args+=("lab.$key=$(value "$machine" $key)")
+	done
+	mkdir -p "$(dirname "$log")"
+	"$top/lab/qemu" "$build" "$(value "$machine" cpu)" "$(value "$machine" mode)" \
+		"$log" "$timeout" "${args[@]}" "lab.tests=$(IFS=,; echo "$*")"
+}

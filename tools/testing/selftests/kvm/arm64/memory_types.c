@@ -1,0 +1,1490 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which memory type does a guest get?
+ *
+ * Scenario: a VMM maps memory of many kinds and gives it to a VM. Property: the
+ * guest gets the memory type of the VMM's own mapping, no more and no less; a
+ * driver may relax Device to Normal Non-cacheable with VM_ALLOW_ANY_UNCACHED;
+ * memory that KVM cannot keep coherent is refused, when the memslot is created
+ * or, if it appears later, when the guest touches it.
+ *
+ * What the guest can do is judged by the guest, what stage 2 maps by the VM's
+ * debugfs file stage2_memory_types. Most rows need the module kvm_memtype_test;
+ * rows whose backing this machine does not have are skipped.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <linux/udmabuf.h>
+#include <linux/vfio.h>
+
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+#include "kselftest.h"
+
+#include "selftest_compat.h"
+#include "stage2_memory_types.h"
+#include "../test_modules/kvm_memtype_test.h"
+
+#define SLOT		10
+#define SLOT_GPA	0x100000000ULL
+#define OTHER_SLOT	11
+#define OTHER_GPA	0x180000000ULL
+/* A guest virtual address that only the test's own stage-1 table maps. */
+#define TABLE_GVA	0x200000000ULL
+#define BLOCK		0x200000UL
+#define RET_INSN	0xd65f03c0U
+#define PATTERN		0x6d656d6f72797479ULL
+
+#define EC_IABT_CUR	0x21
+#define EC_DABT_CUR	0x25
+/* KVM of Linux 6.1 sign-extends the ESR that it makes up. */
+#define EC(esr)		(((esr) >> 26) & 0x3f)
+#define FSC(esr)	((esr) & 0x3f)
+#define FSC_ALIGNMENT	0x21
+
+/* What became of one guest action. */
+enum outcome {
+	OK,
+	EXEC_ABORT,	/* the guest took an instruction abort */
+	ALIGN_ABORT,	/* the guest took an alignment fault */
+	OTHER_ABORT,	/* the guest took some other data abort */
+	BAD_DATA,	/* the guest, or the host, read something else back */
+	RUN_EFAULT,	/* KVM_RUN failed with EFAULT */
+	HANG,		/* KVM_RUN did not come back */
+	NO_SLOT,	/* there is no memslot: KVM refused it */
+	NR_OUTCOMES
+};
+
+static const char * const outcome_names[] = {
+	[OK] = "ok",
+	[EXEC_ABORT] = "abort",
+	[ALIGN_ABORT] = "alignment fault",
+	[OTHER_ABORT] = "data abort",
+	[BAD_DATA] = "bad data",
+	[RUN_EFAULT] = "KVM_RUN EFAULT",
+	[HANG] = "hangs",
+	[NO_SLOT] = "-",
+};
+
+#define ONE_OF(o)	(1U << (o))
+
+/*
+ * An access that Device memory does not allow shows as an abort to EL2 when the
+ * TLB missed, which KVM turns into EFAULT, or as a fault that the guest takes.
+ */
+#define DEVICE_UNALIGNED	(ONE_OF(RUN_EFAULT) | ONE_OF(ALIGN_ABORT))
+/*
+ * HCR_EL2.PTW makes a walk of stage-1 tables in stage-2 Device memory a
+ * permission fault, for which KVM has no answer that lets the guest go on.
+ */
+#define DEVICE_TABLES	(ONE_OF(RUN_EFAULT) | ONE_OF(OTHER_ABORT) | ONE_OF(HANG))
+
+/* The rows of the truth table. */
+enum truth {
+	MEMORY,		/* cacheable, with a KVA */
+	COHERENT,	/* cacheable, without a KVA: refused without FWB */
+	NONCACHEABLE,
+	RELAXED,	/* Device, with VM_ALLOW_ANY_UNCACHED */
+	DEVICE,
+};
+
+struct expect {
+	const char *type;
+	unsigned int unaligned;
+	unsigned int exec;
+	unsigned int tables;
+};
+
+static const struct expect expects[] = {
+	[MEMORY] = { "Normal-WB", ONE_OF(OK), ONE_OF(OK), ONE_OF(OK) },
+	[COHERENT] = { "Normal-WB", ONE_OF(OK), ONE_OF(OK), ONE_OF(OK) },
+	[NONCACHEABLE] = { "Normal-NC", ONE_OF(OK), ONE_OF(EXEC_ABORT),
+			   ONE_OF(OK) },
+	[RELAXED] = { "Normal-NC", ONE_OF(OK), ONE_OF(EXEC_ABORT), ONE_OF(OK) },
+	[DEVICE] = { "Device-nGnRE", DEVICE_UNALIGNED, ONE_OF(EXEC_ABORT),
+		     DEVICE_TABLES },
+};
+
+/* Memory of the VMM. */
+struct mem {
+	void *hva;
+	size_t size;
+	int fd;
+};
+
+/* One kind of memory that a VMM can have. */
+struct row {
+	const char *shows;
+	/* Return: why the row cannot run here, or NULL. */
+	const char *(*map)(const struct row *row, struct mem *mem);
+	enum truth truth;
+	__u32 source;
+	__u32 type;
+	__u32 flags;
+	__u32 pte_type;
+	/* The memslot check looks at cacheable VMAs only. */
+	bool refused_at_run;
+	/* The leaf size that must appear, if it matters. */
+	const char *leaf;
+	/* The name in the table that --table prints. */
+	const char *demo;
+};
+
+static struct {
+	bool fwb;
+	bool dic;
+	const char *vfio;
+	const char *fsdax;
+	const char *devdax;
+} options;
+
+/* --- Memory of the VMM --------------------------------------------------- */
+
+static const char *try_map(struct mem *mem, int prot, int flags, int fd)
+{
+	mem->fd = fd;
+	mem->hva = mmap(NULL, mem->size, prot, flags, fd, 0);
+	TEST_ASSERT(mem->hva != MAP_FAILED, "mmap: %s", strerror(errno));
+	return NULL;
+}
+
+static const char *map_shared(struct mem *mem, int fd)
+{
+	return try_map(mem, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+}
+
+static void unmap(struct mem *mem)
+{
+	munmap(mem->hva, mem->size);
+	if (mem->fd >= 0)
+		close(mem->fd);
+}
+
+/* Open the test module's device and choose what it maps. */
+static const char *open_module(const struct row *row, struct mem *mem, int *fd)
+{
+	struct kvm_memtype_test_setup setup = {
+		.source = row->source,
+		.type = row->type,
+		.flags = row->flags,
+		.pte_type = row->pte_type,
+		.size = mem->size,
+	};
+
+	*fd = open("/dev/kvm_memtype_test", O_RDWR | O_CLOEXEC);
+	if (*fd < 0)
+		return "no module kvm_memtype_test";
+
+	if (!ioctl(*fd, KVM_MEMTYPE_TEST_SETUP, &setup))
+		return NULL;
+
+	close(*fd);
+	if (errno == ENXIO)
+		return "kvm_memtype_test has no memory (phys=, size=)";
+	TEST_ASSERT(errno == EOPNOTSUPP, "setup: %s", strerror(errno));
+	return "not in this kernel";
+}
+
+static const char *map_module(const struct row *row, struct mem *mem)
+{
+	const char *skip;
+	int fd;
+
+	mem->size = 4 * getpagesize();
+	skip = open_module(row, mem, &fd);
+	return skip ?: map_shared(mem, fd);
+}
+
+/* One private page, which a write by the VMM replaces by an anonymous page. */
+static const char *map_private(const struct row *row, struct mem *mem)
+{
+	const char *skip;
+	int fd;
+
+	mem->size = getpagesize();
+	skip = open_module(row, mem, &fd);
+	return skip ?: try_map(mem, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd);
+}
+
+static struct kvm_memtype_test_page module_page(int fd, __u64 index)
+{
+	struct kvm_memtype_test_page page = { .index = index };
+
+	TEST_ASSERT(!ioctl(fd, KVM_MEMTYPE_TEST_PAGE, &page),
+		    "KVM_MEMTYPE_TEST_PAGE: %s", strerror(errno));
+	return page;
+}
+
+/* /dev/mem on a page that stays allocated, because KVM takes a reference. */
+static const char *map_dev_mem_flags(struct mem *mem, int flags)
+{
+	static const struct row ram = { .source = KVM_MEMTYPE_TEST_RAM };
+	const char *skip;
+	int fd, dev_mem;
+
+	mem->size = getpagesize();
+	skip = open_module(&ram, mem, &fd);
+	if (skip)
+		return skip;
+
+	dev_mem = open("/dev/mem", O_RDWR | O_CLOEXEC | flags);
+	if (dev_mem < 0) {
+		close(fd);
+		return "no /dev/mem";
+	}
+
+	mem->fd = fd;
+	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			dev_mem, module_page(fd, 0).phys);
+	close(dev_mem);
+	if (mem->hva != MAP_FAILED)
+		return NULL;
+
+	close(fd);
+	return "/dev/mem does not map RAM (STRICT_DEVMEM)";
+}
+
+static const char *map_dev_mem(const struct row *row, struct mem *mem)
+{
+	return map_dev_mem_flags(mem, 0);
+}
+
+static const char *map_dev_mem_sync(const struct row *row, struct mem *mem)
+{
+	return map_dev_mem_flags(mem, O_SYNC);
+}
+
+static const char *map_anon(const struct row *row, struct mem *mem)
+{
+	mem->size = 4 * getpagesize();
+	return try_map(mem, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+static const char *map_hugetlb(const struct row *row, struct mem *mem)
+{
+	mem->fd = -1;
+	mem->size = BLOCK;
+	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	return mem->hva == MAP_FAILED ? "no free huge page" : NULL;
+}
+
+static const char *map_thp(const struct row *row, struct mem *mem)
+{
+	char *hva;
+
+	mem->size = 2 * BLOCK;
+	try_map(mem, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	hva = (void *)(((unsigned long)mem->hva + BLOCK - 1) & ~(BLOCK - 1));
+	munmap(mem->hva, hva - (char *)mem->hva);
+	munmap(hva + BLOCK, (char *)mem->hva + BLOCK - hva);
+	mem->hva = hva;
+	mem->size = BLOCK;
+	if (madvise(mem->hva, mem->size, MADV_HUGEPAGE)) {
+		unmap(mem);
+		return "no transparent huge pages";
+	}
+
+	memset(mem->hva, 0, mem->size);
+	return NULL;
+}
+
+static int memfd_or_fail(struct mem *mem)
+{
+	int fd = memfd_create("memory_types", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+
+	TEST_ASSERT(fd >= 0 && !ftruncate(fd, mem->size), "memfd: %s",
+		    strerror(errno));
+	return fd;
+}
+
+static const char *map_memfd(const struct row *row, struct mem *mem)
+{
+	mem->size = 4 * getpagesize();
+	return map_shared(mem, memfd_or_fail(mem));
+}
+
+static const char *map_udmabuf(const struct row *row, struct mem *mem)
+{
+	struct udmabuf_create create = { 0 };
+	int dev, fd;
+
+	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return "no /dev/udmabuf";
+
+	mem->size = 4 * getpagesize();
+	create.size = mem->size;
+	create.memfd = memfd_or_fail(mem);
+	TEST_ASSERT(!fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK),
+		    "F_SEAL_SHRINK: %s", strerror(errno));
+	fd = ioctl(dev, UDMABUF_CREATE, &create);
+	TEST_ASSERT(fd >= 0, "UDMABUF_CREATE: %s", strerror(errno));
+	close(create.memfd);
+	close(dev);
+	return map_shared(mem, fd);
+}
+
+static const char *map_file(const char *path, struct mem *mem)
+{
+	int fd;
+
+	if (!path)
+		return "not named on the command line";
+
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	TEST_ASSERT(fd >= 0, "%s: %s", path, strerror(errno));
+	mem->size = BLOCK;
+	return map_shared(mem, fd);
+}
+
+static const char *map_fsdax(const struct row *row, struct mem *mem)
+{
+	return map_file(options.fsdax, mem);
+}
+
+static const char *map_devdax(const struct row *row, struct mem *mem)
+{
+	return map_file(options.devdax, mem);
+}
+
+static int vfio_group_of(const char *bdf)
+{
+	char path[128], link[128] = { 0 };
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	if (readlink(path, link, sizeof(link) - 1) < 0)
+		return -1;
+
+	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(link, '/'));
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* Return: the file of the PCI device. It stays open, as container and group. */
+static int vfio_open(const char *bdf)
+{
+	static int device = -1;
+	int container, group;
+
+	if (device >= 0)
+		return device;
+
+	group = vfio_group_of(bdf);
+	TEST_ASSERT(group >= 0, "%s is not bound to vfio-pci", bdf);
+	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	TEST_ASSERT(!ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) &&
+		    !ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
+		    "%s: no container: %s", bdf, strerror(errno));
+	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	TEST_ASSERT(device >= 0, "%s: %s", bdf, strerror(errno));
+	return device;
+}
+
+/* BAR 2 must be RAM-like: ivshmem's is. */
+static const char *map_vfio(const struct row *row, struct mem *mem)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = VFIO_PCI_BAR2_REGION_INDEX,
+	};
+	int device;
+
+	if (!options.vfio)
+		return "not named on the command line";
+
+	device = vfio_open(options.vfio);
+	TEST_ASSERT(!ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info) &&
+		    info.size && (info.flags & VFIO_REGION_INFO_FLAG_MMAP),
+		    "%s: BAR 2 cannot be mapped", options.vfio);
+	mem->fd = -1;
+	mem->size = 4 * getpagesize();
+	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			device, info.offset);
+	TEST_ASSERT(mem->hva != MAP_FAILED, "mmap: %s", strerror(errno));
+	return NULL;
+}
+
+/* --- The guest ----------------------------------------------------------- */
+
+static struct {
+	u64 value;
+	u64 esr;
+	u64 faults;
+} guest_result;
+
+static void guest_dabt_handler(struct ex_regs *regs)
+{
+	guest_result.esr = read_sysreg(esr_el1);
+	guest_result.faults++;
+	regs->pc += 4;
+}
+
+/* The fetch failed: go on behind the branch. */
+static void guest_iabt_handler(struct ex_regs *regs)
+{
+	guest_result.esr = read_sysreg(esr_el1);
+	guest_result.faults++;
+	regs->pc = regs->regs[30];
+}
+
+static void guest_store(u64 addr, u64 value)
+{
+	asm volatile("str %0, [%1]" : : "r" (value), "r" (addr) : "memory");
+}
+
+static u64 guest_load(u64 addr)
+{
+	u64 value = 0;
+
+	asm volatile("ldr %0, [%1]" : "+r" (value) : "r" (addr) : "memory");
+	return value;
+}
+
+static void guest_read(u64 addr)
+{
+	guest_result.value = guest_load(addr);
+	GUEST_DONE();
+}
+
+static void guest_write_read(u64 addr, u64 value)
+{
+	guest_store(addr, value);
+	guest_result.value = guest_load(addr);
+	GUEST_DONE();
+}
+
+static void guest_branch(u64 addr)
+{
+	asm volatile("blr %0" : : "r" (addr) : "x30", "memory");
+}
+
+static void guest_exec(u64 addr)
+{
+	guest_branch(addr);
+	GUEST_DONE();
+}
+
+static void guest_write_exec(u64 addr)
+{
+	asm volatile("str %w0, [%1]\n"
+		     "dc cvau, %1\n"
+		     "dsb ish\n"
+		     "ic ivau, %1\n"
+		     "dsb ish\n"
+		     "isb"
+		     : : "r" (RET_INSN), "r" (addr) : "memory");
+	guest_branch(addr);
+	GUEST_DONE();
+}
+
+/* Store a stage-1 page descriptor in @table and use the translation. */
+static void guest_tables(u64 table, u64 desc, u64 gva)
+{
+	guest_store(table, desc);
+	asm volatile("dsb ish\n"
+		     "tlbi vmalle1\n"
+		     "dsb ish\n"
+		     "isb" : : : "memory");
+	guest_result.value = guest_load(gva);
+	GUEST_DONE();
+}
+
+/* --- Running it ---------------------------------------------------------- */
+
+struct lab {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	u64 sp;
+	u64 pstate;
+	/* How long the guest may take for one action. */
+	int seconds;
+};
+
+#define PATIENCE	20
+
+static void on_alarm(int sig)
+{
+}
+
+static void lab_create(struct lab *lab)
+{
+	struct kvm_vm *vm = compat_vm_create(&lab->vcpu, guest_read);
+
+	lab->vm = vm;
+	lab->seconds = PATIENCE;
+	vm_install_sync_handler(vm, VECTOR_SYNC_CURRENT, EC_DABT_CUR,
+				guest_dabt_handler);
+	vm_install_sync_handler(vm, VECTOR_SYNC_CURRENT, EC_IABT_CUR,
+				guest_iabt_handler);
+	virt_map(vm, SLOT_GPA, SLOT_GPA, 4);
+	virt_map(vm, OTHER_GPA, OTHER_GPA, 1);
+	virt_map(vm, TABLE_GVA, OTHER_GPA, 1);
+	vcpu_get_reg(lab->vcpu, ARM64_CORE_REG(sp_el1), &lab->sp);
+	vcpu_get_reg(lab->vcpu, ARM64_CORE_REG(regs.pstate), &lab->pstate);
+}
+
+static void lab_destroy(struct lab *lab)
+{
+	compat_vm_free(lab->vm);
+}
+
+/* Return: 0 or the errno. */
+static int lab_set_slot(struct lab *lab, u32 slot, u32 flags, u64 gpa, u64 size,
+			void *hva)
+{
+	errno = 0;
+	if (!__vm_set_user_memory_region(lab->vm, slot, flags, gpa, size, hva))
+		return 0;
+	return errno;
+}
+
+static int lab_add(struct lab *lab, struct mem *mem)
+{
+	return lab_set_slot(lab, SLOT, 0, SLOT_GPA, mem->size, mem->hva);
+}
+
+/* Remove the slot before its memory goes, so that no row meets another's. */
+static void lab_remove(struct lab *lab)
+{
+	lab_set_slot(lab, SLOT, 0, SLOT_GPA, 0, NULL);
+}
+
+static enum outcome lab_judge(u64 esr)
+{
+	if (EC(esr) == EC_IABT_CUR)
+		return EXEC_ABORT;
+	return FSC(esr) == FSC_ALIGNMENT ? ALIGN_ABORT : OTHER_ABORT;
+}
+
+/* Let the guest run @func from its start, for at most @lab->seconds. */
+static enum outcome lab_run(struct lab *lab, void *func, u64 a0, u64 a1, u64 a2)
+{
+	const struct itimerval limit = { .it_value.tv_sec = lab->seconds };
+	const struct itimerval off = { };
+	struct kvm_vcpu *vcpu = lab->vcpu;
+	struct ucall uc;
+	int ret;
+
+	memset(&guest_result, 0, sizeof(guest_result));
+	sync_global_to_guest(lab->vm, guest_result);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), (u64)func);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(sp_el1), lab->sp);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pstate), lab->pstate);
+	vcpu_args_set(vcpu, 3, a0, a1, a2);
+
+	setitimer(ITIMER_REAL, &limit, NULL);
+	ret = __vcpu_run(vcpu);
+	setitimer(ITIMER_REAL, &off, NULL);
+	if (ret) {
+		TEST_ASSERT(errno == EFAULT || errno == EINTR, "KVM_RUN: %s",
+			    strerror(errno));
+		return errno == EFAULT ? RUN_EFAULT : HANG;
+	}
+
+	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_DONE,
+		    "the guest stopped with ucall %lu, exit reason %u",
+		    (unsigned long)uc.cmd, vcpu->run->exit_reason);
+	sync_global_from_guest(lab->vm, guest_result);
+	return guest_result.faults ? lab_judge(guest_result.esr) : OK;
+}
+
+static enum outcome lab_read(struct lab *lab, u64 addr, u64 want)
+{
+	enum outcome outcome = lab_run(lab, guest_read, addr, 0, 0);
+
+	return outcome == OK && guest_result.value != want ? BAD_DATA : outcome;
+}
+
+/* Write and read back by the guest; the host must see it too. */
+static enum outcome lab_write(struct lab *lab, struct mem *mem, u64 offset,
+			      u64 value)
+{
+	enum outcome outcome;
+
+	outcome = lab_run(lab, guest_write_read, SLOT_GPA + offset, value, 0);
+	if (outcome != OK)
+		return outcome;
+
+	if (guest_result.value != value)
+		return BAD_DATA;
+
+	/* The VMM's own mapping may be Device: aligned accesses only. */
+	if (!(offset % sizeof(value)) &&
+	    *(volatile u64 *)((char *)mem->hva + offset) != value)
+		return BAD_DATA;
+
+	return OK;
+}
+
+/* The last-level stage-1 table of TABLE_GVA moves into the slot. */
+static enum outcome lab_tables(struct lab *lab)
+{
+	struct kvm_vm *vm = lab->vm;
+	unsigned int bits = vm->page_shift - 3, level;
+	u64 mask = (1ULL << 48) - vm->page_size, desc, *table;
+	enum outcome outcome;
+
+	table = addr_gpa2hva(vm, compat_pgd(vm));
+	for (level = compat_pgtable_levels(vm) - 1; ; level--) {
+		table += (TABLE_GVA >> (vm->page_shift + bits * level)) &
+			 ((1ULL << bits) - 1);
+		if (level == 1)
+			break;
+		table = addr_gpa2hva(vm, *table & mask);
+	}
+
+	desc = *(u64 *)addr_gpa2hva(vm, *table & mask);
+	*table = SLOT_GPA | (*table & ~mask);
+	outcome = lab_run(lab, guest_tables, SLOT_GPA, desc, TABLE_GVA);
+	return outcome == OK && guest_result.value != PATTERN ? BAD_DATA :
+								outcome;
+}
+
+/* A second slot of ordinary memory, to show that the VM is still usable. */
+static void lab_add_other(struct lab *lab, struct mem *other)
+{
+	map_anon(NULL, other);
+	*(u64 *)other->hva = PATTERN;
+	TEST_ASSERT(!lab_set_slot(lab, OTHER_SLOT, 0, OTHER_GPA, other->size,
+				  other->hva),
+		    "no second slot: %s", strerror(errno));
+}
+
+static bool lab_usable(struct lab *lab)
+{
+	return lab_read(lab, OTHER_GPA, PATTERN) == OK;
+}
+
+/* --- What one kind of memory gives ---------------------------------------- */
+
+struct probes {
+	int slot_errno;
+	enum outcome aligned;
+	enum outcome unaligned;
+	enum outcome exec;
+	enum outcome exec_first;
+	enum outcome tables;
+	bool usable;
+	/* -1: the kernel has no debugfs file, 0: stage 2 maps nothing here. */
+	int mapped;
+	struct stage2_line s2;
+};
+
+static void probe_stage2(struct lab *lab, struct probes *p)
+{
+	char *text = stage2_read(lab->vm);
+
+	p->mapped = text ? stage2_find(text, SLOT_GPA, &p->s2) : -1;
+	free(text);
+}
+
+/* The guest's very first access to a page fetches what the VMM stored. */
+static enum outcome probe_exec_first(struct lab *lab, struct mem *mem)
+{
+	size_t page = getpagesize();
+
+	if (mem->size < 2 * page)
+		return lab_run(lab, guest_write_exec, SLOT_GPA + 128, 0, 0);
+
+	*(volatile u32 *)((char *)mem->hva + page) = RET_INSN;
+	__builtin___clear_cache((char *)mem->hva + page,
+				(char *)mem->hva + page + 4);
+	return lab_run(lab, guest_exec, SLOT_GPA + page, 0, 0);
+}
+
+/* @patience: seconds for the one probe that may hang. */
+static void probe(struct lab *lab, struct mem *mem, struct probes *p,
+		  int patience)
+{
+	struct mem other;
+
+	memset(p, 0, sizeof(*p));
+	p->aligned = p->unaligned = p->exec = p->exec_first = NO_SLOT;
+	p->tables = NO_SLOT;
+	lab_add_other(lab, &other);
+	p->slot_errno = lab_add(lab, mem);
+	if (!p->slot_errno) {
+		p->exec_first = probe_exec_first(lab, mem);
+		p->aligned = lab_write(lab, mem, 0, PATTERN);
+		probe_stage2(lab, p);
+		p->exec = lab_run(lab, guest_write_exec, SLOT_GPA + 128, 0, 0);
+		p->unaligned = lab_write(lab, mem, 257, PATTERN);
+		lab->seconds = patience;
+		p->tables = lab_tables(lab);
+		lab->seconds = PATIENCE;
+	}
+	p->usable = lab_usable(lab);
+	lab_remove(lab);
+	unmap(&other);
+}
+
+static bool one_of(enum outcome outcome, unsigned int set)
+{
+	return set & ONE_OF(outcome);
+}
+
+static bool check(bool ok, const char *shows, const char *what,
+		  const char *got)
+{
+	if (!ok)
+		ksft_print_msg("%s: %s: got %s\n", shows, what, got);
+	return ok;
+}
+
+static bool check_outcome(enum outcome got, unsigned int set, const char *shows,
+			  const char *what)
+{
+	return check(one_of(got, set), shows, what, outcome_names[got]);
+}
+
+static bool check_stage2(const struct row *row, const struct probes *p,
+			 bool exec)
+{
+	const char *want = expects[row->truth].type;
+	const char *got = p->mapped > 0 ? p->s2.type : "nothing mapped";
+	bool has_x = p->mapped > 0 && strchr(p->s2.perm, 'x');
+
+	if (p->mapped < 0)
+		return check(false, row->shows, "stage 2", "no debugfs file");
+
+	if (!check(!strcmp(got, want), row->shows, want, got))
+		return false;
+
+	if (row->leaf && !check(strstr(p->s2.leaf, row->leaf), row->shows,
+				row->leaf, p->s2.leaf))
+		return false;
+
+	return check(exec || !has_x, row->shows, "not executable", p->s2.perm);
+}
+
+static bool check_refused(const struct row *row, const struct probes *p)
+{
+	const char *slot = p->slot_errno ? strerror(p->slot_errno) : "a slot";
+	bool ok;
+
+	if (!row->refused_at_run)
+		return check(p->slot_errno == EINVAL, row->shows,
+			     "EINVAL at slot creation", slot);
+
+	ok = check(!p->slot_errno, row->shows, "a slot", slot);
+	ok &= check_outcome(p->aligned, ONE_OF(RUN_EFAULT), row->shows,
+			    "aligned access");
+	return ok & check(p->mapped <= 0, row->shows, "nothing mapped",
+			  p->s2.type);
+}
+
+static bool check_accepted(const struct row *row, const struct probes *p)
+{
+	const struct expect *e = &expects[row->truth];
+	bool ok;
+
+	if (!check(!p->slot_errno, row->shows, "a slot",
+		   strerror(p->slot_errno)))
+		return false;
+
+	ok = check_outcome(p->aligned, ONE_OF(OK), row->shows,
+			   "aligned access");
+	ok &= check_outcome(p->unaligned, e->unaligned, row->shows,
+			    "unaligned access");
+	ok &= check_outcome(p->exec, e->exec, row->shows, "exec");
+	ok &= check_outcome(p->exec_first, e->exec, row->shows,
+			    "exec of an untouched page");
+	ok &= check_outcome(p->tables, e->tables, row->shows, "stage-1 table");
+	return ok & check_stage2(row, p, e->exec & ONE_OF(OK));
+}
+
+static bool is_refused(const struct row *row)
+{
+	return row->truth == COHERENT && !options.fwb;
+}
+
+static void test_row(const struct row *row)
+{
+	const char *skip;
+	struct probes p;
+	struct mem mem;
+	struct lab lab;
+	bool ok;
+
+	skip = row->map(row, &mem);
+	if (skip) {
+		ksft_test_result_skip("%s: %s\n", row->shows, skip);
+		return;
+	}
+
+	lab_create(&lab);
+	probe(&lab, &mem, &p, row->truth == DEVICE ? 1 : PATIENCE);
+	ok = is_refused(row) ? check_refused(row, &p) : check_accepted(row, &p);
+	ok &= check(p.usable, row->shows, "VM usable afterwards", "failure");
+	ksft_test_result(ok, "%s\n", row->shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+
+#define REGION	.map = map_module, .source = KVM_MEMTYPE_TEST_REGION
+#define RAM	.map = map_module, .source = KVM_MEMTYPE_TEST_RAM
+#define WB	.type = KVM_MEMTYPE_TEST_WB
+#define NC	.type = KVM_MEMTYPE_TEST_NC
+#define NGNRE	.type = KVM_MEMTYPE_TEST_NGNRE
+#define NGNRNE	.type = KVM_MEMTYPE_TEST_NGNRNE
+#define ANY	KVM_MEMTYPE_TEST_ANY_UNCACHED
+#define MIXED	KVM_MEMTYPE_TEST_MIXEDMAP
+#define LAZY	KVM_MEMTYPE_TEST_LAZY
+#define PTE(t)	(LAZY | KVM_MEMTYPE_TEST_PTE_TYPE), \
+		.pte_type = KVM_MEMTYPE_TEST_##t
+#define PAGES	(MIXED | KVM_MEMTYPE_TEST_STRUCT_PAGE)
+
+static const struct row rows[] = {
+	/* Ordinary guest memory. */
+	{ "anonymous memory, 4K pages, is Normal WB",
+	  map_anon, MEMORY, .leaf = "4K:", .demo = "RAM" },
+	{ "a transparent huge page is Normal WB and one 2M leaf",
+	  map_thp, MEMORY, .leaf = "2M:1" },
+	{ "a hugetlb page is Normal WB and one 2M leaf",
+	  map_hugetlb, MEMORY, .leaf = "2M:1" },
+	{ "a memfd is Normal WB", map_memfd, MEMORY },
+	{ "udmabuf is Normal WB", map_udmabuf, MEMORY },
+	{ "/dev/mem on RAM is Normal WB, even without FWB",
+	  map_dev_mem, MEMORY },
+	{ "/dev/mem on RAM with O_SYNC is Normal NC",
+	  map_dev_mem_sync, NONCACHEABLE },
+	{ "fsdax persistent memory has a KVA: Normal WB, even without FWB",
+	  map_fsdax, MEMORY, .demo = "persistent memory (fsdax)" },
+	{ "devdax memory has a KVA: Normal WB, even without FWB",
+	  map_devdax, MEMORY },
+
+	/* Device memory of a driver. */
+	{ "a vfio-pci BAR is Normal NC: the driver relaxes Device",
+	  map_vfio, RELAXED, .demo = "vfio-pci BAR" },
+
+	/* Memory without a KVA. */
+	{ "cacheable device memory is Normal WB with FWB, else refused",
+	  REGION, COHERENT, WB, .demo = "cacheable device memory" },
+	{ "cacheable device memory, lazy, is resolved at slot creation",
+	  REGION, COHERENT, WB, .flags = LAZY },
+	{ "cacheable device memory with the flag is not downgraded",
+	  REGION, COHERENT, WB, .flags = ANY },
+	{ "cacheable device memory in a MIXEDMAP",
+	  REGION, COHERENT, WB, .flags = MIXED },
+	{ "cacheable device memory in a lazy MIXEDMAP",
+	  REGION, COHERENT, WB, .flags = MIXED | LAZY },
+	{ "write-combined device memory is Normal NC",
+	  REGION, NONCACHEABLE, NC, .demo = "write-combined device memory" },
+	{ "write-combined device memory, lazy, is Normal NC",
+	  REGION, NONCACHEABLE, NC, .flags = LAZY },
+	{ "write-combined device memory with the flag is Normal NC",
+	  REGION, NONCACHEABLE, NC, .flags = ANY },
+	{ "write-combined device memory in a MIXEDMAP is Normal NC",
+	  REGION, NONCACHEABLE, NC, .flags = MIXED },
+	{ "write-combined device memory in a lazy MIXEDMAP is Normal NC",
+	  REGION, NONCACHEABLE, NC, .flags = MIXED | LAZY },
+	{ "plain device memory (nGnRE) is Device",
+	  REGION, DEVICE, NGNRE, .demo = "plain device memory" },
+	{ "plain device memory (nGnRnE) is Device", REGION, DEVICE, NGNRNE },
+	{ "plain device memory, lazy, is Device",
+	  REGION, DEVICE, NGNRNE, .flags = LAZY },
+	{ "plain device memory in a MIXEDMAP is Device",
+	  REGION, DEVICE, NGNRE, .flags = MIXED },
+	{ "device memory (nGnRE) that the driver relaxes is Normal NC",
+	  REGION, RELAXED, NGNRE, .flags = ANY, .demo = "relaxed device memory" },
+	{ "device memory (nGnRnE) that the driver relaxes is Normal NC",
+	  REGION, RELAXED, NGNRNE, .flags = ANY | LAZY },
+	{ "device memory in a MIXEDMAP that the driver relaxes is Normal NC",
+	  REGION, RELAXED, NGNRE, .flags = ANY | MIXED },
+
+	/* The entry decides, not the VMA. */
+	{ "a cacheable VMA with NC entries is Normal NC",
+	  REGION, NONCACHEABLE, WB, PTE(NC) },
+	{ "a cacheable VMA with Device entries is Device",
+	  REGION, DEVICE, WB, PTE(NGNRE) },
+	{ "an NC VMA with Device entries is Device",
+	  REGION, DEVICE, NC, PTE(NGNRNE) },
+	{ "a Device VMA with NC entries is Normal NC",
+	  REGION, NONCACHEABLE, NGNRNE, PTE(NC) },
+	{ "a Device VMA with cacheable entries: Normal WB, or refused at run",
+	  REGION, COHERENT, NGNRE, PTE(WB), .refused_at_run = true },
+	{ "a cacheable MIXEDMAP with NC entries is Normal NC",
+	  REGION, NONCACHEABLE, WB, MIXED | PTE(NC) },
+	{ "an NC MIXEDMAP with cacheable entries: Normal WB, or refused at run",
+	  REGION, COHERENT, NC, MIXED | PTE(WB), .refused_at_run = true },
+
+	/* RAM that a driver maps. */
+	{ "RAM in a PFNMAP is Normal WB, even without FWB",
+	  RAM, MEMORY, WB, .demo = "RAM, PFNMAP" },
+	{ "RAM in a lazy PFNMAP is Normal WB, even without FWB",
+	  RAM, MEMORY, WB, .flags = LAZY },
+	{ "RAM in a MIXEDMAP is Normal WB, even without FWB",
+	  RAM, MEMORY, WB, .flags = MIXED },
+	{ "write-combined RAM in a PFNMAP is Normal NC",
+	  RAM, NONCACHEABLE, NC, .demo = "write-combined RAM, PFNMAP" },
+	{ "write-combined RAM in a lazy PFNMAP is Normal NC",
+	  RAM, NONCACHEABLE, NC, .flags = LAZY },
+	{ "write-combined RAM in a MIXEDMAP is Normal NC",
+	  RAM, NONCACHEABLE, NC, .flags = MIXED },
+	{ "RAM mapped Device is Device", RAM, DEVICE, NGNRE },
+	{ "RAM mapped Device that the driver relaxes is Normal NC",
+	  RAM, RELAXED, NGNRNE, .flags = ANY },
+	{ "struct pages in a MIXEDMAP are Normal WB",
+	  RAM, MEMORY, WB, .flags = PAGES },
+	{ "struct pages in a write-combined MIXEDMAP are Normal NC",
+	  RAM, NONCACHEABLE, NC, .flags = PAGES },
+	{ "struct pages in a lazy write-combined MIXEDMAP are Normal NC",
+	  RAM, NONCACHEABLE, NC, .flags = PAGES | LAZY },
+	{ "a cacheable VMA with NC entries on RAM is Normal NC",
+	  RAM, NONCACHEABLE, WB, PTE(NC) },
+	{ "an NC VMA with cacheable entries on RAM is Normal WB",
+	  RAM, MEMORY, NC, PTE(WB) },
+};
+
+static void test_rows(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		test_row(&rows[i]);
+}
+
+/* --- What changes while the VM runs --------------------------------------- */
+
+static const struct row region_wb = { REGION, WB, .shows = "region WB" };
+static const struct row region_nc = { REGION, NC, .shows = "region NC" };
+static const struct row region_device = { REGION, NGNRE, .shows = "region Device" };
+static const struct row ram_wb = { RAM, WB, .shows = "RAM WB" };
+static const struct row ram_nc = { RAM, NC, .shows = "RAM NC" };
+
+/* Stage 2 maps the slot's start with @type; NULL: nothing is mapped. */
+static bool lab_has_type(struct lab *lab, const char *type, const char *shows)
+{
+	struct probes p;
+
+	probe_stage2(lab, &p);
+	if (p.mapped < 0)
+		return check(false, shows, "stage 2", "no debugfs file");
+
+	if (!type)
+		return check(!p.mapped, shows, "nothing mapped", p.s2.type);
+
+	return check(p.mapped, shows, type, "nothing mapped") &&
+	       check(!strcmp(p.s2.type, type), shows, type, p.s2.type);
+}
+
+/* Begin a test that needs @row's memory. Return: false if it was skipped. */
+static bool begin(const struct row *row, const char *shows, struct mem *mem)
+{
+	const char *skip = row->map(row, mem);
+
+	if (skip)
+		ksft_test_result_skip("%s: %s\n", shows, skip);
+	return !skip;
+}
+
+static void put_over(struct mem *mem, const struct mem *by)
+{
+	void *hva = mmap(mem->hva, mem->size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, by->fd, 0);
+
+	TEST_ASSERT(hva == mem->hva, "MAP_FIXED: %s", strerror(errno));
+}
+
+static bool check_type_after(struct lab *lab, struct mem *mem, const char *type,
+			     const char *shows)
+{
+	enum outcome got = lab_write(lab, mem, 0, PATTERN);
+
+	if (!type)
+		return check_outcome(got, ONE_OF(RUN_EFAULT), shows,
+				     "aligned access") &
+		       lab_has_type(lab, NULL, shows) &
+		       check(lab_usable(lab), shows, "VM usable", "failure");
+
+	return check_outcome(got, ONE_OF(OK), shows, "aligned access") &
+	       lab_has_type(lab, type, shows);
+}
+
+struct remap {
+	const char *shows;
+	const struct row *first;
+	const char *first_type;
+	const struct row *second;
+	const char *second_type;
+	/* Without FWB the second mapping is refused when the guest touches it. */
+	bool needs_fwb;
+};
+
+static const struct remap remaps[] = {
+	{ "NC over Device and back",
+	  &region_device, "Device-nGnRE", &region_nc, "Normal-NC" },
+	{ "NC device memory over RAM and back",
+	  &ram_wb, "Normal-WB", &region_nc, "Normal-NC" },
+	{ "NC RAM over RAM and back",
+	  &ram_wb, "Normal-WB", &ram_nc, "Normal-NC" },
+	{ "Device over NC RAM and back",
+	  &ram_nc, "Normal-NC", &region_device, "Device-nGnRE" },
+	{ "cacheable device memory over RAM and back: Normal WB or EFAULT",
+	  &ram_wb, "Normal-WB", &region_wb, "Normal-WB", .needs_fwb = true },
+	{ "cacheable device memory over NC and back: Normal WB or EFAULT",
+	  &region_nc, "Normal-NC", &region_wb, "Normal-WB", .needs_fwb = true },
+};
+
+static void test_remap(const struct remap *r)
+{
+	const char *second;
+	struct mem mem, by, other;
+	struct lab lab;
+	bool ok;
+
+	if (!begin(r->first, r->shows, &mem))
+		return;
+
+	TEST_ASSERT(!r->second->map(r->second, &by), "no second mapping");
+	lab_create(&lab);
+	lab_add_other(&lab, &other);
+	second = r->needs_fwb && !options.fwb ? NULL : r->second_type;
+	ok = !lab_add(&lab, &mem);
+	ok &= check_type_after(&lab, &mem, r->first_type, r->shows);
+	put_over(&mem, &by);
+	ok &= check_type_after(&lab, &mem, second, r->shows);
+	put_over(&mem, &mem);
+	ok &= check_type_after(&lab, &mem, r->first_type, r->shows);
+	ksft_test_result(ok, "%s\n", r->shows);
+	lab_destroy(&lab);
+	unmap(&other);
+	unmap(&by);
+	unmap(&mem);
+}
+
+static void test_remaps(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(remaps); i++)
+		test_remap(&remaps[i]);
+}
+
+static void test_munmap(void)
+{
+	const char *shows = "munmap: KVM_RUN fails with EFAULT, until mapped again";
+	struct mem mem, other;
+	struct lab lab;
+	bool ok;
+
+	if (!begin(&region_nc, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	lab_add_other(&lab, &other);
+	ok = !lab_add(&lab, &mem);
+	ok &= check_type_after(&lab, &mem, "Normal-NC", shows);
+	munmap(mem.hva, mem.size);
+	ok &= lab_has_type(&lab, NULL, shows);
+	ok &= check_type_after(&lab, &mem, NULL, shows);
+	put_over(&mem, &mem);
+	ok &= check_type_after(&lab, &mem, "Normal-NC", shows);
+	ksft_test_result(ok, "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&other);
+	unmap(&mem);
+}
+
+static bool lab_may_write(struct lab *lab)
+{
+	struct probes p;
+
+	probe_stage2(lab, &p);
+	return p.mapped > 0 && strchr(p.s2.perm, 'w');
+}
+
+static void test_mprotect(const struct row *row, const char *type,
+			  const char *shows)
+{
+	struct mem mem;
+	struct lab lab;
+	bool ok;
+
+	if (!begin(row, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	ok = !lab_add(&lab, &mem);
+	ok &= check_type_after(&lab, &mem, type, shows);
+	mprotect(mem.hva, mem.size, PROT_READ);
+	ok &= check_outcome(lab_read(&lab, SLOT_GPA, PATTERN), ONE_OF(OK),
+			    shows, "read");
+	ok &= lab_has_type(&lab, type, shows);
+	ok &= check(!lab_may_write(&lab), shows, "read-only leaf", "writable");
+	ok &= check_outcome(lab_write(&lab, &mem, 0, 0), ONE_OF(RUN_EFAULT),
+			    shows, "write");
+	mprotect(mem.hva, mem.size, PROT_READ | PROT_WRITE);
+	ok &= check_type_after(&lab, &mem, type, shows);
+	ksft_test_result(ok, "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+/*
+ * The VMM writes to its private mapping after the guest mapped the page. The
+ * guest must see the copy, with the type of the entry that maps the copy.
+ */
+static void test_cow(__u32 type, const char *want, const char *shows)
+{
+	const struct row row = { .map = map_private, .type = type,
+				 .source = KVM_MEMTYPE_TEST_RAM };
+	struct mem mem;
+	struct lab lab;
+	bool ok;
+
+	if (!begin(&row, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	ok = !lab_add(&lab, &mem);
+	ok &= check_outcome(lab_read(&lab, SLOT_GPA, 0), ONE_OF(OK), shows,
+			    "the page");
+	ok &= lab_has_type(&lab, want, shows);
+	*(volatile u64 *)mem.hva = PATTERN;
+	ok &= check_outcome(lab_read(&lab, SLOT_GPA, PATTERN), ONE_OF(OK),
+			    shows, "the copy");
+	ok &= lab_has_type(&lab, want, shows);
+	ok &= check_type_after(&lab, &mem, want, shows);
+	ksft_test_result(ok, "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+/* --- What KVM refuses, and what it must not leak --------------------------- */
+
+static void test_capability(void)
+{
+	const long cap = KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED;
+	struct kvm_vm *vm = vm_create_barebones();
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int dev_cap = ioctl(kvm, KVM_CHECK_EXTENSION, cap);
+	int vm_cap = vm_check_cap(vm, cap);
+
+	if (dev_cap != options.fwb || vm_cap != options.fwb)
+		ksft_print_msg("/dev/kvm %d, VM %d, FWB %d\n", dev_cap, vm_cap,
+			       options.fwb);
+	ksft_test_result(dev_cap == options.fwb && vm_cap == options.fwb,
+			 "the capability tells whether the CPU has FWB\n");
+	close(kvm);
+	kvm_vm_free(vm);
+}
+
+/* The first VMA of the slot is ordinary memory, the second one is refused. */
+static void test_second_vma(void)
+{
+	const char *shows = "a refused VMA behind another one in the same slot";
+	struct mem mem, both = { .fd = -1 };
+	struct lab lab;
+	char *hva;
+	int err;
+
+	if (!begin(&region_wb, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	both.size = 2 * mem.size;
+	try_map(&both, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	hva = mmap((char *)both.hva + mem.size, mem.size,
+		   PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, mem.fd, 0);
+	TEST_ASSERT(hva != MAP_FAILED, "MAP_FIXED: %s", strerror(errno));
+	err = lab_add(&lab, &both);
+	ksft_test_result(check(err == (options.fwb ? 0 : EINVAL), shows,
+			       options.fwb ? "a slot" : "EINVAL", strerror(err)),
+			 "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&both);
+	unmap(&mem);
+}
+
+static void test_dirty_log(void)
+{
+	const char *shows = "dirty logging on a PFNMAP is refused";
+	struct mem mem;
+	struct lab lab;
+	int create, change;
+
+	if (!begin(&region_nc, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	create = lab_set_slot(&lab, SLOT, KVM_MEM_LOG_DIRTY_PAGES, SLOT_GPA,
+			      mem.size, mem.hva);
+	TEST_ASSERT(!lab_add(&lab, &mem), "no slot: %s", strerror(errno));
+	change = lab_set_slot(&lab, SLOT, KVM_MEM_LOG_DIRTY_PAGES, SLOT_GPA,
+			      mem.size, mem.hva);
+	ksft_test_result(check(create == EINVAL, shows, "EINVAL at creation",
+			       strerror(create)) &
+			 check(change == EINVAL, shows, "EINVAL at change",
+			       strerror(change)), "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+/* A VM with MTE takes private mappings only. Return: errno of the slot. */
+static int mte_slot(struct mem *mem)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	int ret;
+
+	vm_enable_cap(vm, KVM_CAP_ARM_MTE, 0);
+	errno = 0;
+	ret = __vm_set_user_memory_region(vm, SLOT, 0, SLOT_GPA, mem->size,
+					  mem->hva) ? errno : 0;
+	kvm_vm_free(vm);
+	return ret;
+}
+
+static void test_mte(__u32 source, __u32 type, int want, const char *shows)
+{
+	const struct row row = { .map = map_private, .type = type,
+				 .source = source };
+	struct mem mem;
+	int got;
+
+	if (!kvm_has_cap(KVM_CAP_ARM_MTE)) {
+		ksft_test_result_skip("%s: no MTE\n", shows);
+		return;
+	}
+
+	if (!begin(&row, shows, &mem))
+		return;
+
+	got = mte_slot(&mem);
+	ksft_test_result(check(got == want, shows, strerror(want),
+			       strerror(got)), "%s\n", shows);
+	unmap(&mem);
+}
+
+/* Every early exit of the fault path must drop the page that it looked up. */
+static void test_exec_leak(const struct row *row, const char *shows)
+{
+	enum outcome outcome = OK;
+	int before, after, i;
+	struct mem mem;
+	struct lab lab;
+
+	if (!begin(row, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	TEST_ASSERT(!lab_add(&lab, &mem), "no slot: %s", strerror(errno));
+	*(volatile u32 *)mem.hva = RET_INSN;
+	before = module_page(mem.fd, 0).refcount;
+	for (i = 0; i < 16 && (!i || outcome == EXEC_ABORT); i++)
+		outcome = lab_run(&lab, guest_exec, SLOT_GPA, 0, 0);
+	after = module_page(mem.fd, 0).refcount;
+	if (before != after)
+		ksft_print_msg("page_count %d, then %d\n", before, after);
+	ksft_test_result(check_outcome(outcome, ONE_OF(EXEC_ABORT), shows,
+				       "exec") & (before == after),
+			 "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+/* --- The test module itself ------------------------------------------------ */
+
+struct bad_setup {
+	const char *what;
+	int err;
+	struct kvm_memtype_test_setup setup;
+};
+
+static const struct bad_setup bad_setups[] = {
+	{ "source", EINVAL, { .source = KVM_MEMTYPE_TEST_NR_SOURCES } },
+	{ "type", EINVAL, { KVM_MEMTYPE_TEST_RAM, .type = 4, .size = 65536 } },
+	{ "flags", EINVAL, { KVM_MEMTYPE_TEST_RAM, .flags = 0x20, .size = 65536 } },
+	{ "no size", EINVAL, { KVM_MEMTYPE_TEST_RAM } },
+	{ "odd size", EINVAL, { KVM_MEMTYPE_TEST_RAM, .size = 100 } },
+	{ "beyond the region", EINVAL,
+	  { KVM_MEMTYPE_TEST_REGION, .size = 1ULL << 40 } },
+	{ "beyond physical memory", EINVAL,
+	  { KVM_MEMTYPE_TEST_PHYS, .phys = -65536ULL, .size = 131072 } },
+	{ "entry type without a fault handler", EINVAL,
+	  { KVM_MEMTYPE_TEST_RAM, .size = 65536,
+	    .flags = KVM_MEMTYPE_TEST_PTE_TYPE } },
+	{ "struct pages of the region", EINVAL,
+	  { KVM_MEMTYPE_TEST_REGION, .flags = PAGES } },
+};
+
+static void test_module_errors(void)
+{
+	const char *shows = "the test module refuses bad set-ups";
+	bool ok = true;
+	int fd, i, ret;
+
+	fd = open("/dev/kvm_memtype_test", O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		ksft_test_result_skip("%s: no module\n", shows);
+		return;
+	}
+
+	ok &= check(mmap(NULL, 65536, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED,
+		    shows, "no mapping before set-up", "a mapping");
+	for (i = 0; i < ARRAY_SIZE(bad_setups); i++) {
+		ret = ioctl(fd, KVM_MEMTYPE_TEST_SETUP, &bad_setups[i].setup);
+		ok &= check(ret && errno == bad_setups[i].err, shows,
+			    bad_setups[i].what, ret ? strerror(errno) : "ok");
+	}
+	ksft_test_result(ok, "%s\n", shows);
+	close(fd);
+}
+
+/* --- The table for people --------------------------------------------------- */
+
+/*
+ * Return: how the slot creation failed, or what KVM says of stage 2. A kernel
+ * without the debugfs file says nothing.
+ */
+static const char *table_type(const struct probes *p)
+{
+	if (p->slot_errno)
+		return p->slot_errno == EINVAL ? "refused (EINVAL)" :
+						 strerror(p->slot_errno);
+	if (p->mapped < 0)
+		return "?";
+	return p->mapped ? p->s2.type : "nothing";
+}
+
+static void table_line(const struct row *row)
+{
+	struct probes p;
+	struct mem mem;
+	struct lab lab;
+	const char *skip = row->map(row, &mem);
+
+	if (skip) {
+		printf("table| %s | - | - | - | - | %s\n", row->demo, skip);
+		return;
+	}
+
+	lab_create(&lab);
+	probe(&lab, &mem, &p, 2);
+	printf("table| %s | %s | %s | %s | %s | %s\n", row->demo,
+	       outcome_names[p.aligned], outcome_names[p.unaligned],
+	       outcome_names[p.exec], outcome_names[p.tables], table_type(&p));
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+static void print_table(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i].demo)
+			table_line(&rows[i]);
+}
+
+/* ---------------------------------------------------------------------------- */
+
+static void usage(const char *name)
+{
+	fprintf(stderr, "usage: %s [--table] [--expect-fwb=0|1] [--vfio=BDF] [--fsdax=FILE] [--devdax=FILE]\n"
+		"  --table       only say what the guest gets, judge nothing\n"
+		"  --expect-fwb  what the CPU has; without it, what KVM says\n"
+		"  --vfio        PCI device bound to vfio-pci whose BAR 2 is RAM\n"
+		"  --fsdax       file on a file system with DAX, at least 2 MiB\n"
+		"  --devdax      device DAX\n", name);
+	exit(KSFT_FAIL);
+}
+
+static bool parse_options(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "table", no_argument, NULL, 't' },
+		{ "expect-fwb", required_argument, NULL, 'f' },
+		{ "vfio", required_argument, NULL, 'v' },
+		{ "fsdax", required_argument, NULL, 's' },
+		{ "devdax", required_argument, NULL, 'd' },
+		{ }
+	};
+	bool table = false;
+	int c;
+
+	options.fwb = kvm_has_cap(KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			table = true;
+			break;
+		case 'f':
+			options.fwb = atoi(optarg);
+			break;
+		case 'v':
+			options.vfio = *optarg ? optarg : NULL;
+			break;
+		case 's':
+			options.fsdax = *optarg ? optarg : NULL;
+			break;
+		case 'd':
+			options.devdax = *optarg ? optarg : NULL;
+			break;
+		default:
+			usage(argv[0]);
+		}
+	}
+
+	return table;
+}
+
+int main(int argc, char **argv)
+{
+	const struct sigaction alarm = { .sa_handler = on_alarm };
+	bool table = parse_options(argc, argv);
+
+	setbuf(stdout, NULL);
+	sigaction(SIGALRM, &alarm, NULL);
+	if (table) {
+		print_table();
+		return 0;
+	}
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) + 13);
+
+	test_capability();
+	test_module_errors();
+	test_rows();
+
+	test_remaps();
+	test_munmap();
+	test_mprotect(&region_nc, "Normal-NC",
+		      "mprotect: read-only NC device memory");
+	test_mprotect(&ram_wb, "Normal-WB", "mprotect: read-only PFNMAP RAM");
+	test_cow(KVM_MEMTYPE_TEST_NC, "Normal-NC",
+		 "the VMM's copy of a private NC page is Normal NC");
+	test_cow(KVM_MEMTYPE_TEST_WB, "Normal-WB",
+		 "the VMM's copy of a private WB page is Normal WB");
+
+	test_second_vma();
+	test_dirty_log();
+	test_mte(KVM_MEMTYPE_TEST_REGION, KVM_MEMTYPE_TEST_WB, EINVAL,
+		 "cacheable device memory is refused in a VM with MTE");
+	test_mte(KVM_MEMTYPE_TEST_REGION, KVM_MEMTYPE_TEST_NC, 0,
+		 "NC device memory is accepted in a VM with MTE");
+	test_exec_leak(&ram_nc, "exec of NC RAM does not leak the page");
+	test_exec_leak(&(struct row){ RAM, NGNRE },
+		       "exec of RAM mapped Device does not leak the page");
+
+	ksft_finished();
+}

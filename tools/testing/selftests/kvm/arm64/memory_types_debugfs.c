@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The debugfs file stage2_memory_types: what it says, and that reading it is
+ * safe.
+ *
+ * Scenario: guests touch memory whose layout is known, while the file is read in
+ * one go, in small pieces, during faults and invalidations, and after the VM is
+ * gone. Property: the text has one line per run of memory, adds up, does not
+ * depend on how it is read, and nothing crashes.
+ *
+ * Skipped where the kernel has no such file.
+ */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kvm_util.h"
+#include "processor.h"
+#include "test_util.h"
+#include "kselftest.h"
+
+#include "selftest_compat.h"
+#include "stage2_memory_types.h"
+
+#define SLOT		10
+#define SLOT_GPA	0x100000000ULL
+#define GIB		0x40000000ULL
+#define BLOCK		0x200000UL
+#define SPARSE_SIZE	(64 * GIB)
+#define SPARSE_STEP	(4 * GIB)
+#define STRESS_PAGES	512
+#define STRESS_SECONDS	3
+
+static void guest_touch(u64 addr, u64 step, u64 count)
+{
+	u64 i;
+
+	for (i = 0; i < count; i++)
+		WRITE_ONCE(*(u64 *)(addr + i * step), i);
+	GUEST_DONE();
+}
+
+static void guest_touch_forever(u64 addr, u64 step, u64 count)
+{
+	u64 i;
+
+	for (;;) {
+		for (i = 0; i < count; i++)
+			WRITE_ONCE(*(u64 *)(addr + i * step), i);
+		GUEST_SYNC(0);
+	}
+}
+
+static void run_guest(struct kvm_vcpu *vcpu, void *func, u64 a0, u64 a1, u64 a2)
+{
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), (u64)func);
+	vcpu_args_set(vcpu, 3, a0, a1, a2);
+	vcpu_run(vcpu);
+	TEST_ASSERT(get_ucall(vcpu, NULL) != UCALL_ABORT, "the guest gave up");
+}
+
+static void add_slot(struct kvm_vm *vm, u64 size, void *hva)
+{
+	vm_set_user_memory_region(vm, SLOT, 0, SLOT_GPA, size, hva);
+}
+
+static void *map_or_fail(void *hva, size_t size, int flags)
+{
+	hva = mmap(hva, size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+	TEST_ASSERT(hva != MAP_FAILED, "mmap: %s", strerror(errno));
+	return hva;
+}
+
+/* A VM with the memory that the library gives it, and @pages of anonymous memory. */
+static struct kvm_vm *small_vm(struct kvm_vcpu **vcpu, size_t pages, char **hva)
+{
+	struct kvm_vm *vm = compat_vm_create(vcpu, guest_touch);
+	size_t size = pages * vm->page_size;
+
+	*hva = map_or_fail(NULL, size, 0);
+	madvise(*hva, size, MADV_NOHUGEPAGE);
+	add_slot(vm, size, *hva);
+	virt_map(vm, SLOT_GPA, SLOT_GPA, pages);
+	return vm;
+}
+
+static unsigned int count_lines(const char *text)
+{
+	unsigned int lines = 0;
+
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+/* Sum up "<name>:<count>,...", weighted with the size that the name stands for. */
+static unsigned long long sum_list(const char *list, bool weigh)
+{
+	unsigned long long sum = 0, size, count;
+	char name[16], unit;
+
+	while (sscanf(list, "%15[^:]:%llu", name, &count) == 2) {
+		size = 1;
+		if (weigh && sscanf(name, "%llu%c", &size, &unit) == 2)
+			size <<= unit == 'G' ? 30 : unit == 'M' ? 20 : 10;
+		sum += size * count;
+		list = strchr(list, ',');
+		if (!list)
+			break;
+		list++;
+	}
+
+	return sum;
+}
+
+static bool known_type(const char *type)
+{
+	return !strcmp(type, "Normal-WB") || !strcmp(type, "Normal-NC") ||
+	       !strcmp(type, "Device-nGnRE");
+}
+
+/* Every line must be well-formed, add up, and lie behind the one before. */
+static bool check_text(const char *text)
+{
+	struct stage2_line l, before = { };
+	bool first = true;
+
+	while (*text) {
+		text = stage2_parse(text, &l);
+		if (!text || !known_type(l.type))
+			return false;
+
+		if (sum_list(l.leaf, true) != l.last - l.first + 1 ||
+		    sum_list(l.leaf, false) != sum_list(l.perm, false))
+			return false;
+
+		/* Neighbours of the same type belong in one line. */
+		if (!first && (l.first <= before.last ||
+			       (l.first == before.last + 1 &&
+				!strcmp(l.type, before.type))))
+			return false;
+
+		before = l;
+		first = false;
+	}
+
+	return true;
+}
+
+static void test_mode(struct kvm_vm *vm)
+{
+	struct stat st;
+	char path[128];
+
+	stage2_path(vm, path, sizeof(path));
+	TEST_ASSERT(!stat(path, &st), "stat: %s", strerror(errno));
+	ksft_test_result((st.st_mode & 07777) == 0400 && !st.st_uid,
+			 "only root may read the file\n");
+}
+
+static void test_nothing_mapped(void)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	char *text = stage2_read(vm);
+
+	ksft_test_result(text && !*text, "nothing mapped: an empty file\n");
+	free(text);
+	kvm_vm_free(vm);
+}
+
+static void test_format(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct stage2_line l;
+	struct kvm_vm *vm;
+	char *text, *hva;
+	bool ok;
+
+	vm = small_vm(&vcpu, 16, &hva);
+	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size, 8);
+	text = stage2_read(vm);
+	ok = check_text(text) && stage2_find(text, SLOT_GPA, &l) &&
+	     l.first == SLOT_GPA &&
+	     l.last == SLOT_GPA + 8 * vm->page_size - 1 &&
+	     sum_list(l.perm, false) == 8 && strstr(l.perm, "rw");
+	if (!ok)
+		ksft_print_msg("%s", text);
+	ksft_test_result(ok, "eight touched pages: one line that adds up\n");
+	free(text);
+	compat_vm_free(vm);
+}
+
+static void test_small_reads(void)
+{
+	static const size_t chunks[] = { 1, 7, 63, 65536 };
+	struct kvm_vcpu *vcpu;
+	char *whole, *text, *hva, some[8] = { };
+	struct kvm_vm *vm;
+	bool ok = true;
+	int fd, i;
+
+	vm = small_vm(&vcpu, 64, &hva);
+	run_guest(vcpu, guest_touch, SLOT_GPA, 2 * vm->page_size, 32);
+	whole = stage2_read(vm);
+	fd = stage2_open(vm);
+	for (i = 0; i < ARRAY_SIZE(chunks); i++) {
+		text = stage2_read_fd(fd, chunks[i]);
+		ok &= !strcmp(text, whole);
+		free(text);
+	}
+	ok &= count_lines(whole) >= 32;
+	ok &= pread(fd, some, 7, 5) == 7 && !strncmp(some, whole + 5, 7);
+	ksft_test_result(ok, "small and partial reads give the same text\n");
+	close(fd);
+	free(whole);
+	compat_vm_free(vm);
+}
+
+/* 64 GiB of which the guest touches a page every 4 GiB. */
+static void test_large_sparse(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = compat_vm_create(&vcpu, guest_touch);
+	unsigned int before;
+	char *hva, *text;
+	u64 offset;
+
+	hva = map_or_fail(NULL, SPARSE_SIZE, 0);
+	madvise(hva, SPARSE_SIZE, MADV_NOHUGEPAGE);
+	add_slot(vm, SPARSE_SIZE, hva);
+	for (offset = 0; offset < SPARSE_SIZE; offset += SPARSE_STEP)
+		virt_map(vm, SLOT_GPA + offset, SLOT_GPA + offset, 1);
+	run_guest(vcpu, guest_touch, SLOT_GPA, SPARSE_STEP, 0);
+	text = stage2_read(vm);
+	before = count_lines(text);
+	free(text);
+
+	run_guest(vcpu, guest_touch, SLOT_GPA, SPARSE_STEP,
+		  SPARSE_SIZE / SPARSE_STEP);
+	text = stage2_read(vm);
+	ksft_test_result(check_text(text) && count_lines(text) - before ==
+			 SPARSE_SIZE / SPARSE_STEP,
+			 "64 GiB, one page every 4 GiB: a line for each\n");
+	free(text);
+	compat_vm_free(vm);
+	munmap(hva, SPARSE_SIZE);
+}
+
+/* A huge page behind ordinary ones: leaf sizes do not split a run of one type. */
+static void test_mixed_leaves(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = compat_vm_create(&vcpu, guest_touch);
+	struct stage2_line l;
+	char *hva, *text;
+	bool ok;
+
+	hva = map_or_fail(NULL, 4 * BLOCK, 0);
+	hva = (char *)(((u64)hva + BLOCK - 1) & ~(BLOCK - 1));
+	madvise(hva, BLOCK, MADV_NOHUGEPAGE);
+	if (map_or_fail(hva + BLOCK, BLOCK, MAP_FIXED) != hva + BLOCK ||
+	    madvise(hva + BLOCK, BLOCK, MADV_HUGEPAGE)) {
+		ksft_test_result_skip("a block beside pages: no huge pages\n");
+		compat_vm_free(vm);
+		return;
+	}
+
+	memset(hva, 0, 2 * BLOCK);
+	add_slot(vm, 2 * BLOCK, hva);
+	virt_map(vm, SLOT_GPA, SLOT_GPA, 2 * BLOCK / vm->page_size);
+	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size,
+		  2 * BLOCK / vm->page_size);
+	text = stage2_read(vm);
+	ok = check_text(text) && stage2_find(text, SLOT_GPA, &l) &&
+	     l.last == SLOT_GPA + 2 * BLOCK - 1 && strchr(l.leaf, ',');
+	if (!ok)
+		ksft_print_msg("%s", text);
+	ksft_test_result(ok, "a block beside pages: one line, two leaf sizes\n");
+	free(text);
+	compat_vm_free(vm);
+}
+
+static struct {
+	struct kvm_vm *vm;
+	char *hva;
+	bool stop;
+	bool bad;
+	unsigned long reads;
+} stress;
+
+static void *stress_reader(void *arg)
+{
+	while (!READ_ONCE(stress.stop)) {
+		char *text = stage2_read(stress.vm);
+
+		if (!text || !check_text(text))
+			stress.bad = true;
+		free(text);
+		stress.reads++;
+	}
+
+	return NULL;
+}
+
+/* Take memory away from the guest: stage-2 tables come and go. */
+static void *stress_invalidator(void *arg)
+{
+	size_t size = STRESS_PAGES * getpagesize();
+
+	while (!READ_ONCE(stress.stop))
+		madvise(stress.hva, size, MADV_DONTNEED);
+	return NULL;
+}
+
+static void test_concurrent_faults(void)
+{
+	pthread_t reader, invalidator;
+	struct kvm_vcpu *vcpu;
+	struct timespec now;
+	time_t end;
+
+	stress.vm = small_vm(&vcpu, STRESS_PAGES, &stress.hva);
+	pthread_create(&reader, NULL, stress_reader, NULL);
+	pthread_create(&invalidator, NULL, stress_invalidator, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end = now.tv_sec + STRESS_SECONDS;
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), (u64)guest_touch_forever);
+	vcpu_args_set(vcpu, 3, SLOT_GPA, (u64)stress.vm->page_size,
+		      (u64)STRESS_PAGES);
+	while (now.tv_sec < end) {
+		vcpu_run(vcpu);
+		get_ucall(vcpu, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	stress.stop = true;
+	pthread_join(reader, NULL);
+	pthread_join(invalidator, NULL);
+	ksft_print_msg("%lu reads\n", stress.reads);
+	ksft_test_result(!stress.bad && stress.reads,
+			 "reading during faults and invalidations\n");
+	compat_vm_free(stress.vm);
+}
+
+/* An open file must not keep the VM alive, nor be read as if it still were. */
+static void test_vm_gone(void)
+{
+	struct kvm_vcpu *vcpu;
+	char *hva, buf[256];
+	struct kvm_vm *vm;
+	ssize_t first, later;
+	int fd;
+
+	vm = small_vm(&vcpu, 16, &hva);
+	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size, 16);
+	fd = stage2_open(vm);
+	first = read(fd, buf, 20);
+	compat_vm_free(vm);
+	lseek(fd, 0, SEEK_SET);
+	do {
+		later = read(fd, buf, sizeof(buf));
+	} while (later > 0);
+	ksft_test_result(first == 20 && (!later || errno == ENOENT ||
+					 errno == ENODEV || errno == EIO),
+			 "reading after the VM is gone ends cleanly\n");
+	close(fd);
+}
+
+static void test_slot_gone(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct stage2_line l;
+	struct kvm_vm *vm;
+	char *text, *hva;
+	bool before, after;
+
+	vm = small_vm(&vcpu, 16, &hva);
+	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size, 16);
+	text = stage2_read(vm);
+	before = stage2_find(text, SLOT_GPA, &l);
+	free(text);
+	vm_set_user_memory_region(vm, SLOT, 0, SLOT_GPA, 0, NULL);
+	text = stage2_read(vm);
+	after = stage2_find(text, SLOT_GPA, &l);
+	free(text);
+	ksft_test_result(before && !after, "a removed slot is not mapped\n");
+	compat_vm_free(vm);
+}
+
+int main(void)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	int fd = stage2_open(vm);
+
+	setbuf(stdout, NULL);
+	ksft_print_header();
+	if (fd < 0)
+		ksft_exit_skip("no stage2_memory_types in debugfs: %s\n",
+			       strerror(errno));
+	close(fd);
+
+	ksft_set_plan(9);
+	test_mode(vm);
+	kvm_vm_free(vm);
+
+	test_nothing_mapped();
+	test_format();
+	test_small_reads();
+	test_large_sparse();
+	test_mixed_leaves();
+	test_slot_gone();
+	test_concurrent_faults();
+	test_vm_gone();
+
+	ksft_finished();
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Read what stage 2 maps from the VM's debugfs file stage2_memory_types.
+ *
+ * One line per run of mapped guest physical memory of one memory type:
+ *   0x<first>-0x<last> <type> leaf=<size>:<n>[,...] perm=<rwx>:<n>[,...]
+ */
+#ifndef SELFTEST_KVM_STAGE2_MEMORY_TYPES_H
+#define SELFTEST_KVM_STAGE2_MEMORY_TYPES_H
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kvm_util.h"
+
+struct stage2_line {
+	unsigned long long first;
+	unsigned long long last;
+	char type[32];
+	char leaf[128];
+	char perm[128];
+};
+
+static inline void stage2_path(struct kvm_vm *vm, char *path, size_t size)
+{
+	snprintf(path, size, "/sys/kernel/debug/kvm/%d-%d/stage2_memory_types",
+		 getpid(), vm->fd);
+}
+
+/* Return: a file descriptor, or -1 where the kernel has no such file. */
+static inline int stage2_open(struct kvm_vm *vm)
+{
+	char path[128];
+
+	stage2_path(vm, path, sizeof(path));
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Read from the start in pieces of @chunk bytes. Free the text after use. */
+static inline char *stage2_read_fd(int fd, size_t chunk)
+{
+	size_t len = 0, size = 0;
+	char *text = NULL;
+	ssize_t n;
+
+	TEST_ASSERT(!lseek(fd, 0, SEEK_SET), "lseek: %s", strerror(errno));
+	do {
+		if (size < len + chunk + 1) {
+			size = 2 * (len + chunk + 1);
+			text = realloc(text, size);
+			TEST_ASSERT(text, "out of memory");
+		}
+		n = read(fd, text + len, chunk);
+		TEST_ASSERT(n >= 0, "stage2_memory_types: %s", strerror(errno));
+		len += n;
+	} while (n);
+
+	text[len] = '\0';
+	return text;
+}
+
+/* Return: the whole text, or NULL where the kernel has no such file. */
+static inline char *stage2_read(struct kvm_vm *vm)
+{
+	int fd = stage2_open(vm);
+	char *text;
+
+	if (fd < 0)
+		return NULL;
+
+	text = stage2_read_fd(fd, 4096);
+	close(fd);
+	return text;
+}
+
+/* Parse the line at @text. Return: the next line, or NULL on bad format. */
+static inline const char *stage2_parse(const char *text, struct stage2_line *l)
+{
+	const char *end = strchr(text, '\n');
+	char again[512];
+
+	if (!end)
+		return NULL;
+
+	if (sscanf(text, "0x%16llx-0x%16llx %31s leaf=%127s perm=%127s",
+		   &l->first, &l->last, l->type, l->leaf, l->perm) != 5)
+		return NULL;
+
+	/* Written back, it must give the same bytes: no loose white space. */
+	snprintf(again, sizeof(again), "0x%016llx-0x%016llx %s leaf=%s perm=%s",
+		 l->first, l->last, l->type, l->leaf, l->perm);
+	if (strlen(again) != (size_t)(end - text) ||
+	    strncmp(again, text, end - text))
+		return NULL;
+
+	return end + 1;
+}
+
+/* Find the line with @gpa. */
+static inline bool stage2_find(const char *text, unsigned long long gpa,
+			       struct stage2_line *l)
+{
+	while (text && *text) {
+		text = stage2_parse(text, l);
+		TEST_ASSERT(text, "stage2_memory_types: bad format");
+		if (l->first <= gpa && gpa <= l->last)
+			return true;
+	}
+
+	return false;
+}
+
+#endif /* SELFTEST_KVM_STAGE2_MEMORY_TYPES_H */
