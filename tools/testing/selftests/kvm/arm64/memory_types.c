@@ -627,7 +627,7 @@ static enum outcome lab_write(struct lab *lab, struct mem *mem, u64 offset,
 
 	/* The VMM's own mapping may be Device: aligned accesses only. */
 	if (!(offset % sizeof(value)) &&
-	    *(volatile u64 *)((char *)mem->hva + offset) != value)
+	    READ_ONCE(*(u64 *)((char *)mem->hva + offset)) != value)
 		return BAD_DATA;
 
 	return OK;
@@ -703,7 +703,7 @@ static enum outcome probe_exec_first(struct lab *lab, struct mem *mem)
 	if (mem->size < 2 * page)
 		return lab_run(lab, guest_write_exec, SLOT_GPA + 128, 0, 0);
 
-	*(volatile u32 *)((char *)mem->hva + page) = RET_INSN;
+	WRITE_ONCE(*(u32 *)((char *)mem->hva + page), RET_INSN);
 	__builtin___clear_cache((char *)mem->hva + page,
 				(char *)mem->hva + page + 4);
 	return lab_run(lab, guest_exec, SLOT_GPA + page, 0, 0);
@@ -716,7 +716,10 @@ static void probe(struct lab *lab, struct mem *mem, struct probes *p,
 	struct mem other;
 
 	memset(p, 0, sizeof(*p));
-	p->aligned = p->unaligned = p->exec = p->exec_first = NO_SLOT;
+	p->aligned = NO_SLOT;
+	p->unaligned = NO_SLOT;
+	p->exec = NO_SLOT;
+	p->exec_first = NO_SLOT;
 	p->tables = NO_SLOT;
 	lab_add_other(lab, &other);
 	p->slot_errno = lab_add(lab, mem);
@@ -838,9 +841,11 @@ static void test_row(const struct row *row)
 	unmap(&mem);
 }
 
-
-#define REGION	.map = map_module, .source = KVM_MEMTYPE_TEST_REGION
-#define RAM	.map = map_module, .source = KVM_MEMTYPE_TEST_RAM
+/* Memory of the test module that belongs into this row of the truth table. */
+#define REGION(row)	.map = map_module, .truth = row, \
+			.source = KVM_MEMTYPE_TEST_REGION
+#define RAM(row)	.map = map_module, .truth = row, \
+			.source = KVM_MEMTYPE_TEST_RAM
 #define WB	.type = KVM_MEMTYPE_TEST_WB
 #define NC	.type = KVM_MEMTYPE_TEST_NC
 #define NGNRE	.type = KVM_MEMTYPE_TEST_NGNRE
@@ -877,81 +882,81 @@ static const struct row rows[] = {
 
 	/* Memory without a KVA. */
 	{ "cacheable device memory is Normal WB with FWB, else refused",
-	  REGION, COHERENT, WB, .demo = "cacheable device memory" },
+	  REGION(COHERENT), WB, .demo = "cacheable device memory" },
 	{ "cacheable device memory, lazy, is resolved at slot creation",
-	  REGION, COHERENT, WB, .flags = LAZY },
+	  REGION(COHERENT), WB, .flags = LAZY },
 	{ "cacheable device memory with the flag is not downgraded",
-	  REGION, COHERENT, WB, .flags = ANY },
+	  REGION(COHERENT), WB, .flags = ANY },
 	{ "cacheable device memory in a MIXEDMAP",
-	  REGION, COHERENT, WB, .flags = MIXED },
+	  REGION(COHERENT), WB, .flags = MIXED },
 	{ "cacheable device memory in a lazy MIXEDMAP",
-	  REGION, COHERENT, WB, .flags = MIXED | LAZY },
+	  REGION(COHERENT), WB, .flags = MIXED | LAZY },
 	{ "write-combined device memory is Normal NC",
-	  REGION, NONCACHEABLE, NC, .demo = "write-combined device memory" },
+	  REGION(NONCACHEABLE), NC, .demo = "write-combined device memory" },
 	{ "write-combined device memory, lazy, is Normal NC",
-	  REGION, NONCACHEABLE, NC, .flags = LAZY },
+	  REGION(NONCACHEABLE), NC, .flags = LAZY },
 	{ "write-combined device memory with the flag is Normal NC",
-	  REGION, NONCACHEABLE, NC, .flags = ANY },
+	  REGION(NONCACHEABLE), NC, .flags = ANY },
 	{ "write-combined device memory in a MIXEDMAP is Normal NC",
-	  REGION, NONCACHEABLE, NC, .flags = MIXED },
+	  REGION(NONCACHEABLE), NC, .flags = MIXED },
 	{ "write-combined device memory in a lazy MIXEDMAP is Normal NC",
-	  REGION, NONCACHEABLE, NC, .flags = MIXED | LAZY },
+	  REGION(NONCACHEABLE), NC, .flags = MIXED | LAZY },
 	{ "plain device memory (nGnRE) is Device",
-	  REGION, DEVICE, NGNRE, .demo = "plain device memory" },
-	{ "plain device memory (nGnRnE) is Device", REGION, DEVICE, NGNRNE },
+	  REGION(DEVICE), NGNRE, .demo = "plain device memory" },
+	{ "plain device memory (nGnRnE) is Device", REGION(DEVICE), NGNRNE },
 	{ "plain device memory, lazy, is Device",
-	  REGION, DEVICE, NGNRNE, .flags = LAZY },
+	  REGION(DEVICE), NGNRNE, .flags = LAZY },
 	{ "plain device memory in a MIXEDMAP is Device",
-	  REGION, DEVICE, NGNRE, .flags = MIXED },
+	  REGION(DEVICE), NGNRE, .flags = MIXED },
 	{ "device memory (nGnRE) that the driver relaxes is Normal NC",
-	  REGION, RELAXED, NGNRE, .flags = ANY, .demo = "relaxed device memory" },
+	  REGION(RELAXED), NGNRE, .flags = ANY, .demo = "relaxed device memory" },
 	{ "device memory (nGnRnE) that the driver relaxes is Normal NC",
-	  REGION, RELAXED, NGNRNE, .flags = ANY | LAZY },
+	  REGION(RELAXED), NGNRNE, .flags = ANY | LAZY },
 	{ "device memory in a MIXEDMAP that the driver relaxes is Normal NC",
-	  REGION, RELAXED, NGNRE, .flags = ANY | MIXED },
+	  REGION(RELAXED), NGNRE, .flags = ANY | MIXED },
 
 	/* The entry decides, not the VMA. */
 	{ "a cacheable VMA with NC entries is Normal NC",
-	  REGION, NONCACHEABLE, WB, PTE(NC) },
+	  REGION(NONCACHEABLE), WB, PTE(NC) },
 	{ "a cacheable VMA with Device entries is Device",
-	  REGION, DEVICE, WB, PTE(NGNRE) },
+	  REGION(DEVICE), WB, PTE(NGNRE) },
 	{ "an NC VMA with Device entries is Device",
-	  REGION, DEVICE, NC, PTE(NGNRNE) },
+	  REGION(DEVICE), NC, PTE(NGNRNE) },
 	{ "a Device VMA with NC entries is Normal NC",
-	  REGION, NONCACHEABLE, NGNRNE, PTE(NC) },
+	  REGION(NONCACHEABLE), NGNRNE, PTE(NC) },
 	{ "a Device VMA with cacheable entries: Normal WB, or refused at run",
-	  REGION, COHERENT, NGNRE, PTE(WB), .refused_at_run = true },
+	  REGION(COHERENT), NGNRE, PTE(WB), .refused_at_run = true },
 	{ "a cacheable MIXEDMAP with NC entries is Normal NC",
-	  REGION, NONCACHEABLE, WB, MIXED | PTE(NC) },
+	  REGION(NONCACHEABLE), WB, MIXED | PTE(NC) },
 	{ "an NC MIXEDMAP with cacheable entries: Normal WB, or refused at run",
-	  REGION, COHERENT, NC, MIXED | PTE(WB), .refused_at_run = true },
+	  REGION(COHERENT), NC, MIXED | PTE(WB), .refused_at_run = true },
 
 	/* RAM that a driver maps. */
 	{ "RAM in a PFNMAP is Normal WB, even without FWB",
-	  RAM, MEMORY, WB, .demo = "RAM, PFNMAP" },
+	  RAM(MEMORY), WB, .demo = "RAM, PFNMAP" },
 	{ "RAM in a lazy PFNMAP is Normal WB, even without FWB",
-	  RAM, MEMORY, WB, .flags = LAZY },
+	  RAM(MEMORY), WB, .flags = LAZY },
 	{ "RAM in a MIXEDMAP is Normal WB, even without FWB",
-	  RAM, MEMORY, WB, .flags = MIXED },
+	  RAM(MEMORY), WB, .flags = MIXED },
 	{ "write-combined RAM in a PFNMAP is Normal NC",
-	  RAM, NONCACHEABLE, NC, .demo = "write-combined RAM, PFNMAP" },
+	  RAM(NONCACHEABLE), NC, .demo = "write-combined RAM, PFNMAP" },
 	{ "write-combined RAM in a lazy PFNMAP is Normal NC",
-	  RAM, NONCACHEABLE, NC, .flags = LAZY },
+	  RAM(NONCACHEABLE), NC, .flags = LAZY },
 	{ "write-combined RAM in a MIXEDMAP is Normal NC",
-	  RAM, NONCACHEABLE, NC, .flags = MIXED },
-	{ "RAM mapped Device is Device", RAM, DEVICE, NGNRE },
+	  RAM(NONCACHEABLE), NC, .flags = MIXED },
+	{ "RAM mapped Device is Device", RAM(DEVICE), NGNRE },
 	{ "RAM mapped Device that the driver relaxes is Normal NC",
-	  RAM, RELAXED, NGNRNE, .flags = ANY },
+	  RAM(RELAXED), NGNRNE, .flags = ANY },
 	{ "struct pages in a MIXEDMAP are Normal WB",
-	  RAM, MEMORY, WB, .flags = PAGES },
+	  RAM(MEMORY), WB, .flags = PAGES },
 	{ "struct pages in a write-combined MIXEDMAP are Normal NC",
-	  RAM, NONCACHEABLE, NC, .flags = PAGES },
+	  RAM(NONCACHEABLE), NC, .flags = PAGES },
 	{ "struct pages in a lazy write-combined MIXEDMAP are Normal NC",
-	  RAM, NONCACHEABLE, NC, .flags = PAGES | LAZY },
+	  RAM(NONCACHEABLE), NC, .flags = PAGES | LAZY },
 	{ "a cacheable VMA with NC entries on RAM is Normal NC",
-	  RAM, NONCACHEABLE, WB, PTE(NC) },
+	  RAM(NONCACHEABLE), WB, PTE(NC) },
 	{ "an NC VMA with cacheable entries on RAM is Normal WB",
-	  RAM, MEMORY, NC, PTE(WB) },
+	  RAM(MEMORY), NC, PTE(WB) },
 };
 
 static void test_rows(void)
@@ -964,11 +969,11 @@ static void test_rows(void)
 
 /* --- What changes while the VM runs --------------------------------------- */
 
-static const struct row region_wb = { REGION, WB, .shows = "region WB" };
-static const struct row region_nc = { REGION, NC, .shows = "region NC" };
-static const struct row region_device = { REGION, NGNRE, .shows = "region Device" };
-static const struct row ram_wb = { RAM, WB, .shows = "RAM WB" };
-static const struct row ram_nc = { RAM, NC, .shows = "RAM NC" };
+static const struct row region_wb = { REGION(COHERENT), WB, .shows = "region WB" };
+static const struct row region_nc = { REGION(NONCACHEABLE), NC, .shows = "region NC" };
+static const struct row region_device = { REGION(DEVICE), NGNRE, .shows = "region Device" };
+static const struct row ram_wb = { RAM(MEMORY), WB, .shows = "RAM WB" };
+static const struct row ram_nc = { RAM(NONCACHEABLE), NC, .shows = "RAM NC" };
 
 /* Stage 2 maps the slot's start with @type; NULL: nothing is mapped. */
 static bool lab_has_type(struct lab *lab, const char *type, const char *shows)
@@ -1159,7 +1164,7 @@ static void test_cow(__u32 type, const char *want, const char *shows)
 	ok &= check_outcome(lab_read(&lab, SLOT_GPA, 0), ONE_OF(OK), shows,
 			    "the page");
 	ok &= lab_has_type(&lab, want, shows);
-	*(volatile u64 *)mem.hva = PATTERN;
+	WRITE_ONCE(*(u64 *)mem.hva, PATTERN);
 	ok &= check_outcome(lab_read(&lab, SLOT_GPA, PATTERN), ONE_OF(OK),
 			    shows, "the copy");
 	ok &= lab_has_type(&lab, want, shows);
@@ -1274,30 +1279,81 @@ static void test_mte(__u32 source, __u32 type, int want, const char *shows)
 	unmap(&mem);
 }
 
-/* Every early exit of the fault path must drop the page that it looked up. */
-static void test_exec_leak(const struct row *row, const char *shows)
+/* Physical address of memory that this process has touched. */
+static __u64 phys_of(void *hva)
+{
+	off_t offset = (unsigned long)hva / getpagesize() * sizeof(__u64);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	__u64 entry = 0;
+
+	TEST_ASSERT(pread(fd, &entry, sizeof(entry), offset) == sizeof(entry),
+		    "pagemap: %s", strerror(errno));
+	close(fd);
+	return (entry & ((1ULL << 55) - 1)) * getpagesize();
+}
+
+/* Let the test module look at the page behind @hva. Return: a file, or -1. */
+static int watch_page(void *hva)
+{
+	struct kvm_memtype_test_setup setup = {
+		.source = KVM_MEMTYPE_TEST_PHYS,
+		.phys = phys_of(hva),
+		.size = getpagesize(),
+	};
+	int fd = open("/dev/kvm_memtype_test", O_RDWR | O_CLOEXEC);
+
+	TEST_ASSERT(fd < 0 || !ioctl(fd, KVM_MEMTYPE_TEST_SETUP, &setup),
+		    "setup: %s", strerror(errno));
+	return fd;
+}
+
+/* The guest fetches from the page often, each time after it was unmapped. */
+static enum outcome exec_often(struct lab *lab, struct mem *mem)
 {
 	enum outcome outcome = OK;
-	int before, after, i;
+	int i;
+
+	for (i = 0; i < 16 && one_of(outcome, ONE_OF(OK) | ONE_OF(EXEC_ABORT));
+	     i++) {
+		outcome = lab_run(lab, guest_exec, SLOT_GPA, 0, 0);
+		lab_remove(lab);
+		TEST_ASSERT(!lab_add(lab, mem), "no slot: %s", strerror(errno));
+	}
+
+	return outcome;
+}
+
+/* Every way out of the fault path must drop the page that it looked up. */
+static void test_exec_leak(const struct row *row, const char *shows)
+{
+	enum outcome outcome;
+	int watch, before, after;
 	struct mem mem;
 	struct lab lab;
 
 	if (!begin(row, shows, &mem))
 		return;
 
+	WRITE_ONCE(*(u32 *)mem.hva, RET_INSN);
+	watch = watch_page(mem.hva);
+	if (watch < 0) {
+		ksft_test_result_skip("%s: no module\n", shows);
+		unmap(&mem);
+		return;
+	}
+
 	lab_create(&lab);
 	TEST_ASSERT(!lab_add(&lab, &mem), "no slot: %s", strerror(errno));
-	*(volatile u32 *)mem.hva = RET_INSN;
-	before = module_page(mem.fd, 0).refcount;
-	for (i = 0; i < 16 && (!i || outcome == EXEC_ABORT); i++)
-		outcome = lab_run(&lab, guest_exec, SLOT_GPA, 0, 0);
-	after = module_page(mem.fd, 0).refcount;
+	before = module_page(watch, 0).refcount;
+	outcome = exec_often(&lab, &mem);
+	after = module_page(watch, 0).refcount;
 	if (before != after)
 		ksft_print_msg("page_count %d, then %d\n", before, after);
-	ksft_test_result(check_outcome(outcome, ONE_OF(EXEC_ABORT), shows,
+	ksft_test_result(check_outcome(outcome, expects[row->truth].exec, shows,
 				       "exec") & (before == after),
 			 "%s\n", shows);
 	lab_destroy(&lab);
+	close(watch);
 	unmap(&mem);
 }
 
@@ -1399,7 +1455,8 @@ static void print_table(void)
 
 static void usage(const char *name)
 {
-	fprintf(stderr, "usage: %s [--table] [--expect-fwb=0|1] [--vfio=BDF] [--fsdax=FILE] [--devdax=FILE]\n"
+	fprintf(stderr, "%s [--table] [--expect-fwb=0|1] [--vfio=BDF]\n"
+		"  [--fsdax=FILE] [--devdax=FILE]\n"
 		"  --table       only say what the guest gets, judge nothing\n"
 		"  --expect-fwb  what the CPU has; without it, what KVM says\n"
 		"  --vfio        PCI device bound to vfio-pci whose BAR 2 is RAM\n"
@@ -1460,7 +1517,7 @@ int main(int argc, char **argv)
 	}
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) + 13);
+	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) + 14);
 
 	test_capability();
 	test_module_errors();
@@ -1482,9 +1539,12 @@ int main(int argc, char **argv)
 		 "cacheable device memory is refused in a VM with MTE");
 	test_mte(KVM_MEMTYPE_TEST_REGION, KVM_MEMTYPE_TEST_NC, 0,
 		 "NC device memory is accepted in a VM with MTE");
-	test_exec_leak(&ram_nc, "exec of NC RAM does not leak the page");
-	test_exec_leak(&(struct row){ RAM, NGNRE },
+	test_exec_leak(&(struct row){ RAM(NONCACHEABLE), NC },
+		       "exec of NC RAM does not leak the page");
+	test_exec_leak(&(struct row){ RAM(DEVICE), NGNRE },
 		       "exec of RAM mapped Device does not leak the page");
+	test_exec_leak(&(struct row){ .map = map_fsdax, .truth = MEMORY },
+		       "exec of fsdax memory does not leak the page");
 
 	ksft_finished();
 }

@@ -237,14 +237,17 @@ static bool memtype_test_ready(const struct memtype_test *test)
 static int memtype_test_page(const struct memtype_test *test,
 			     struct kvm_memtype_test_page *page)
 {
+	unsigned long pfn;
+
 	if (!memtype_test_ready(test))
 		return -ENXIO;
 
 	if (page->pad || page->index >= test->nr_pages)
 		return -EINVAL;
 
-	page->phys = PFN_PHYS(memtype_test_pfn(test, page->index));
-	page->refcount = test->pages ? page_count(test->pages[page->index]) : -1;
+	pfn = memtype_test_pfn(test, page->index);
+	page->phys = PFN_PHYS(pfn);
+	page->refcount = pfn_valid(pfn) ? page_count(pfn_to_page(pfn)) : -1;
 	return 0;
 }
 

@@ -69,7 +69,7 @@ struct kvm_memtype_test_setup {
  * struct kvm_memtype_test_page - facts about one page of the set-up memory
  * @index: in: number of the page
  * @phys: out: its physical address
- * @refcount: out: the page's reference count, -1 for memory not allocated here
+ * @refcount: out: the page's reference count, -1 for memory without struct page
  * @pad: must be zero
  */
 struct kvm_memtype_test_page {
