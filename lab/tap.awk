@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Turn one serial log into flat TAP lines. Input: KTAP of the kernel's KUnit
-# suite, and between "lab: begin" and "lab: end" the TAP of each selftest.
+# suites kvm-arm64-memtype*, and between "lab: begin" and "lab: end" the TAP of each selftest.
 # A suite or a test that did not print its whole plan is a failure.
 
 function line(ok, name, rest) { print ok " - " machine ": " name rest }
@@ -38,10 +38,10 @@ function finish(test, status)
 
 { sub(/\r$/, ""); sub(/^\[ *[0-9.]+\] /, "") }
 
-/^ +# Subtest: kvm-arm64-memtype/ { suite = "kunit"; next }
+/^ +# Subtest: kvm-arm64-memtype/ { suite = $3; next }
 suite && /^ +1\.\.[0-9]+/ { plan[suite] = substr($1, 4) + 0; next }
 suite && /^    (not )?ok [0-9]+/ { sub(/^ +/, ""); one(suite, $0); next }
-suite && /^(not )?ok [0-9]+/ { finish(suite, 0); suite = ""; done["kunit"] = 1 }
+suite && /^(not )?ok [0-9]+/ { finish(suite, 0); done[suite] = 1; suite = "" }
 
 /^lab: begin / { test = $3; diagnostics = ""; next }
 /^lab: end / { finish($3, $4); done[$3] = 1; test = ""; next }
@@ -51,7 +51,7 @@ test && /^(not )?ok [0-9]+/ { one(test, $0); next }
 test && /^#/ { diagnostics = diagnostics $0 "\n" }
 
 END {
-	n = split(tests " kunit", names, " ")
+	n = split(tests " kvm-arm64-memtype", names, " ")
 	for (i = 1; i <= n; i++)
 		if (!done[names[i]])
 			line("not ok", names[i], ": did not run to its end, see the log")
