@@ -44,3 +44,16 @@ boot()
 	"$top/lab/qemu" "$build" "$(value "$machine" cpu)" "$(value "$machine" mode)" \
 		"$log" "$timeout" "${args[@]}" "lab.tests=$(IFS=,; echo "$*")"
 }
+
+# What the words in the table mean.
+legend()
+{
+	cat <<-EOF
+	ok              the guest can do it
+	abort           the guest gets an exception, as on bare metal
+	KVM_RUN EFAULT  the VM is dead
+	hangs           the vCPU takes the same fault for ever
+	refused         KVM does not take the memory: the CPU has no FWB, KVM could not keep it coherent
+	Aligned, Unaligned: 8-byte store and load. Page tables: stage-1 tables placed in the memory.
+	EOF
+}

@@ -26,6 +26,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -1405,6 +1406,25 @@ static void test_module_errors(void)
 	close(fd);
 }
 
+/* A mapping alone, its file closed, must hold the module. */
+static void test_module_busy(void)
+{
+	const char *shows = "the test module cannot be unloaded while mapped";
+	struct mem mem;
+	long ret;
+
+	if (!begin(&ram_wb, shows, &mem))
+		return;
+
+	close(mem.fd);
+	mem.fd = -1;
+	ret = syscall(SYS_delete_module, "kvm_memtype_test", O_NONBLOCK);
+	ksft_test_result(check(ret && errno == EWOULDBLOCK, shows,
+			       "EWOULDBLOCK", ret ? strerror(errno) : "unloaded"),
+			 "%s\n", shows);
+	unmap(&mem);
+}
+
 /* --- The table for people --------------------------------------------------- */
 
 /*
@@ -1517,10 +1537,11 @@ int main(int argc, char **argv)
 	}
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) + 14);
+	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) + 15);
 
 	test_capability();
 	test_module_errors();
+	test_module_busy();
 	test_rows();
 
 	test_remaps();
