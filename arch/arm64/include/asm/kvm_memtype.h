@@ -14,7 +14,11 @@
 #ifndef __ARM64_KVM_MEMTYPE_H__
 #define __ARM64_KVM_MEMTYPE_H__
 
+#include <linux/bits.h>
+#include <linux/compiler.h>
 #include <linux/types.h>
+#include <asm/memory.h>
+#include <asm/pgtable-hwdef.h>
 #include <asm/pgtable-types.h>
 
 /**
@@ -32,21 +36,20 @@ enum kvm_memtype_host {
 };
 
 /**
- * struct kvm_memtype_in - What the memory type of a page depends on.
- * @host:		Type of the VMM's own mapping of the page.
- * @kva:		The page has a cacheable alias in the linear map, so
- *			that the kernel can do cache maintenance by VA.
- * @any_uncached:	The mapping's VMA has VM_ALLOW_ANY_UNCACHED.
- * @fwb:		All CPUs have FEAT_S2FWB.
- * @dic:		All CPUs have CTR_EL0.DIC set: instruction caches need
- *			no invalidation for coherency with data.
+ * enum kvm_memtype_flags - What else the memory type of a page depends on.
+ * @KVM_MEMTYPE_KVA:		The page has a cacheable alias in the linear
+ *				map, so that the kernel can do cache maintenance
+ *				by VA.
+ * @KVM_MEMTYPE_ANY_UNCACHED:	The mapping's VMA has VM_ALLOW_ANY_UNCACHED.
+ * @KVM_MEMTYPE_FWB:		All CPUs have FEAT_S2FWB.
+ * @KVM_MEMTYPE_DIC:		All CPUs have CTR_EL0.DIC set: instruction caches
+ *				need no invalidation for coherency with data.
  */
-struct kvm_memtype_in {
-	enum kvm_memtype_host	host;
-	bool			kva;
-	bool			any_uncached;
-	bool			fwb;
-	bool			dic;
+enum kvm_memtype_flags {
+	KVM_MEMTYPE_KVA			= BIT(0),
+	KVM_MEMTYPE_ANY_UNCACHED	= BIT(1),
+	KVM_MEMTYPE_FWB			= BIT(2),
+	KVM_MEMTYPE_DIC			= BIT(3),
 };
 
 /**
@@ -110,11 +113,27 @@ struct kvm_memtype {
  * Context: Any.
  * Return: The type. Cannot fail.
  */
-enum kvm_memtype_host kvm_memtype_host(pgprot_t prot);
+static inline enum kvm_memtype_host kvm_memtype_host(pgprot_t prot)
+{
+	switch (pgprot_val(prot) & PTE_ATTRINDX_MASK) {
+	case PTE_ATTRINDX(MT_NORMAL):
+	case PTE_ATTRINDX(MT_NORMAL_TAGGED):
+		return KVM_MEMTYPE_HOST_WB;
+	case PTE_ATTRINDX(MT_NORMAL_NC):
+		return KVM_MEMTYPE_HOST_NC;
+	default:
+		return KVM_MEMTYPE_HOST_DEVICE;
+	}
+}
+
+/* kvm_memtype_decide() for what is not ordinary memory. */
+struct kvm_memtype kvm_memtype_decide_other(enum kvm_memtype_host host,
+					    unsigned int flags);
 
 /**
  * kvm_memtype_decide() - Memory type of a page at stage 2.
- * @in:	What the type depends on.
+ * @host:	Type of the VMM's own mapping of the page.
+ * @flags:	Any of &enum kvm_memtype_flags.
  *
  * Arm ARM, "Stage 2 memory region type and Cacheability attributes" and
  * "FEAT_S2FWB": without FWB the result is the stricter one of both stages, so
@@ -128,6 +147,19 @@ enum kvm_memtype_host kvm_memtype_host(pgprot_t prot);
  * Return: The answer, in which row KVM_MEMTYPE_REFUSED stands for an error:
  *	   -EINVAL when a memslot is set up, -EFAULT when a vCPU runs into it.
  */
-struct kvm_memtype kvm_memtype_decide(const struct kvm_memtype_in *in);
+static inline struct kvm_memtype
+kvm_memtype_decide(enum kvm_memtype_host host, unsigned int flags)
+{
+	/* Not a call: faults on RAM must not become slower. */
+	if (likely(host == KVM_MEMTYPE_HOST_WB && (flags & KVM_MEMTYPE_KVA)))
+		return (struct kvm_memtype) {
+			.row	= KVM_MEMTYPE_MEMORY,
+			.exec	= flags & KVM_MEMTYPE_DIC ?
+				  KVM_MEMTYPE_EXEC_FREE :
+				  KVM_MEMTYPE_EXEC_BY_VA,
+		};
+
+	return kvm_memtype_decide_other(host, flags);
+}
 
 #endif /* __ARM64_KVM_MEMTYPE_H__ */
