@@ -283,7 +283,7 @@ static void check_leaves(struct kunit *test, enum kvm_pgtable_stage2_flags flags
 	struct kvm *kvm;
 	int i;
 
-	kvm = kvzalloc(sizeof(*kvm), GFP_KERNEL);
+	kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, kvm);
 
 	for (i = 0; i < ARRAY_SIZE(leaf_cases); i++) {
@@ -298,8 +298,6 @@ static void check_leaves(struct kunit *test, enum kvm_pgtable_stage2_flags flags
 		check_leaf(test, &pgt, fwb, &leaf_cases[i]);
 		kvm_pgtable_stage2_destroy(&pgt);
 	}
-
-	kvfree(kvm);
 }
 
 static void test_leaves(struct kunit *test)
@@ -313,9 +311,55 @@ static void test_leaves_nofwb(struct kunit *test)
 	check_leaves(test, KVM_PGTABLE_S2_NOFWB);
 }
 
+/* Execute permission that comes later, with the one that is there already. */
+static void check_relax(struct kunit *test, struct kvm *kvm,
+			enum kvm_pgtable_prot nokva, int icache)
+{
+	struct kvm_pgtable pgt = {};
+	int ret;
+
+	ret = memtype_stage2_init(&pgt, kvm, &test_mm_ops, 0);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	if (ret)
+		return;
+
+	ret = memtype_map_page(&pgt, TEST_IPA, TEST_PA,
+			       KVM_PGTABLE_PROT_R | nokva);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+
+	memset(&maintenance, 0, sizeof(maintenance));
+	ret = memtype_relax_perms(&pgt, TEST_IPA,
+				  KVM_PGTABLE_PROT_R | KVM_PGTABLE_PROT_X);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_FALSE(test, memtype_leaf(&pgt, TEST_IPA) &
+				 KVM_PTE_LEAF_ATTR_HI_S2_XN);
+	KUNIT_EXPECT_EQ(test, maintenance.icache, icache);
+
+	kvm_pgtable_stage2_destroy(&pgt);
+}
+
+static void test_relax(struct kunit *test)
+{
+	struct kvm *kvm;
+
+	if (!memtype_hyp_is_up())
+		kunit_skip(test, "no KVM to invalidate the TLB with");
+
+	kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	/* Invalidation of the TLB looks at the VM from EL2 */
+	KUNIT_ASSERT_EQ(test, kvm_share_hyp(kvm, kvm + 1), 0);
+
+	check_relax(test, kvm, 0, 1);
+	check_relax(test, kvm, KVM_PGTABLE_PROT_NOKVA, 0);
+
+	kvm_unshare_hyp(kvm, kvm + 1);
+}
+
 static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(test_leaves),
 	KUNIT_CASE(test_leaves_nofwb),
+	KUNIT_CASE(test_relax),
 	{}
 };
 

@@ -668,6 +668,21 @@ static void lab_add_other(struct lab *lab, struct mem *other)
 		    "no second slot: %s", strerror(errno));
 }
 
+/*
+ * Something mapped beside the slot. Without it, unmapping the slot's only page
+ * frees the stage-2 table, and change_pte() finds no place for the copy.
+ */
+static bool lab_keep_table(struct lab *lab, struct mem *other)
+{
+	u64 gpa = SLOT_GPA + 3 * getpagesize();
+
+	map_anon(NULL, other);
+	*(u64 *)other->hva = PATTERN;
+	return !lab_set_slot(lab, OTHER_SLOT, 0, gpa, getpagesize(),
+			     other->hva) &&
+	       lab_read(lab, gpa, PATTERN) == OK;
+}
+
 static bool lab_usable(struct lab *lab)
 {
 	return lab_read(lab, OTHER_GPA, PATTERN) == OK;
@@ -1153,7 +1168,7 @@ static void test_cow(__u32 type, const char *want, const char *shows)
 {
 	const struct row row = { .map = map_private, .type = type,
 				 .source = KVM_MEMTYPE_TEST_RAM };
-	struct mem mem;
+	struct mem mem, other;
 	struct lab lab;
 	bool ok;
 
@@ -1162,6 +1177,7 @@ static void test_cow(__u32 type, const char *want, const char *shows)
 
 	lab_create(&lab);
 	ok = !lab_add(&lab, &mem);
+	ok &= lab_keep_table(&lab, &other);
 	ok &= check_outcome(lab_read(&lab, SLOT_GPA, 0), ONE_OF(OK), shows,
 			    "the page");
 	ok &= lab_has_type(&lab, want, shows);
@@ -1172,6 +1188,7 @@ static void test_cow(__u32 type, const char *want, const char *shows)
 	ok &= check_type_after(&lab, &mem, want, shows);
 	ksft_test_result(ok, "%s\n", shows);
 	lab_destroy(&lab);
+	unmap(&other);
 	unmap(&mem);
 }
 

@@ -63,6 +63,18 @@ static inline int memtype_stage2_init(struct kvm_pgtable *pgt, struct kvm *kvm,
 					 NULL);
 }
 
+/* Can EL2 be called? With nVHE it has KVM's vectors only while there is a VM. */
+static inline bool memtype_hyp_is_up(void)
+{
+	return is_kernel_in_hyp_mode() || is_protected_kvm_enabled();
+}
+
+static inline int memtype_relax_perms(struct kvm_pgtable *pgt, u64 addr,
+				      enum kvm_pgtable_prot prot)
+{
+	return kvm_pgtable_stage2_relax_perms(pgt, addr, prot);
+}
+
 /* Map one page. The memcache is for the allocator, which may ignore it. */
 static inline int memtype_map_page(struct kvm_pgtable *pgt, u64 addr, u64 phys,
 				   enum kvm_pgtable_prot prot)
