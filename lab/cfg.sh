@@ -14,17 +14,25 @@ value()
 		here && $1 == key && $2 == "=" { sub(/^[^=]*= ?/, ""); print; exit }' "$cfg"
 }
 
-machines() { sed -n 's/^\[machine \(.*\)\]$/\1/p' "$cfg"; }
+# Is word $3 among those of key $2 in section [$1], or is there no such key?
+allows() { ! sed -n "/^\[$1\]/,/^$/p" "$cfg" | grep -q "^$2 =" || grep -qwF -- "$3" <<<"$(value "$1" "$2")"; }
+
+# The machines for $kernel.
+machines()
+{
+	local machine
+	sed -n 's/^\[machine \(.*\)\]$/\1/p' "$cfg" | while read -r machine; do
+		# shellcheck disable=SC2154 # whoever sources this has set it
+		if allows "machine $machine" kernels "$kernel"; then echo "$machine"; fi
+	done
+}
 
 # The tests that run on machine $1.
 tests_of()
 {
 	local test
 	sed -n 's/^\[\([^ ]*\)\]$/\1/p' "$cfg" | while read -r test; do
-		if ! sed -n "/^\[$test\]/,/^$/p" "$cfg" | grep -q '^machines =' ||
-		   grep -qw -- "$1" <<<"$(value "$test" machines)"; then
-			echo "$test"
-		fi
+		if allows "$test" machines "$1" && allows "machine $1" tests "$test"; then echo "$test"; fi
 	done
 }
 

@@ -298,6 +298,8 @@ static const struct file_operations memtype_debugfs_fops = {
 
 void kvm_memtype_create_debugfs(struct kvm *kvm)
 {
-	debugfs_create_file("stage2_memory_types", 0400, kvm->debugfs_dentry,
-			    kvm, &memtype_debugfs_fops);
+	if (memtype_tables_are_here())
+		debugfs_create_file("stage2_memory_types", 0400,
+				    kvm->debugfs_dentry, kvm,
+				    &memtype_debugfs_fops);
 }

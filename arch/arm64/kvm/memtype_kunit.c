@@ -151,6 +151,12 @@ static struct kunit_suite policy_suite = {
 #define TEST_IPA	0x40000000ULL
 #define TEST_PA		0x80000000ULL
 
+/* What a leaf says of its memory besides where it is */
+#define LEAF_ATTRS	(KVM_PTE_LEAF_ATTR_LO_S2_MEMATTR | \
+			 KVM_PTE_LEAF_ATTR_LO_S2_S2AP_R | \
+			 KVM_PTE_LEAF_ATTR_LO_S2_S2AP_W | \
+			 KVM_PTE_LEAF_ATTR_HI_S2_XN | KVM_PGTABLE_PROT_NOKVA)
+
 static struct {
 	int dcache;
 	int icache;
@@ -257,7 +263,7 @@ static void check_leaf(struct kunit *test, struct kvm_pgtable *pgt, bool fwb,
 	int ret;
 
 	memset(&maintenance, 0, sizeof(maintenance));
-	ret = memtype_map_page(pgt, TEST_IPA, TEST_PA, c->prot);
+	ret = memtype_map(pgt, TEST_IPA, PAGE_SIZE, TEST_PA, c->prot);
 	KUNIT_EXPECT_EQ_MSG(test, ret, c->ret, "%s, fwb %d", c->name, fwb);
 	if (ret)
 		return;
@@ -279,7 +285,7 @@ static void check_leaf(struct kunit *test, struct kvm_pgtable *pgt, bool fwb,
 static void check_leaves(struct kunit *test, enum kvm_pgtable_stage2_flags flags)
 {
 	bool fwb = cpus_have_final_cap(ARM64_HAS_STAGE2_FWB) &&
-		   !(flags & KVM_PGTABLE_S2_NOFWB);
+		   !(flags & MEMTYPE_S2_NOFWB);
 	struct kvm *kvm;
 	int i;
 
@@ -308,7 +314,10 @@ static void test_leaves(struct kunit *test)
 /* The encodings without FWB, wherever the test runs. */
 static void test_leaves_nofwb(struct kunit *test)
 {
-	check_leaves(test, KVM_PGTABLE_S2_NOFWB);
+	if (!MEMTYPE_S2_NOFWB && cpus_have_final_cap(ARM64_HAS_STAGE2_FWB))
+		kunit_skip(test, "no tables without FWB on a CPU that has it");
+
+	check_leaves(test, MEMTYPE_S2_NOFWB);
 }
 
 /* Execute permission that comes later, with the one that is there already. */
@@ -323,8 +332,8 @@ static void check_relax(struct kunit *test, struct kvm *kvm,
 	if (ret)
 		return;
 
-	ret = memtype_map_page(&pgt, TEST_IPA, TEST_PA,
-			       KVM_PGTABLE_PROT_R | nokva);
+	ret = memtype_map(&pgt, TEST_IPA, PAGE_SIZE, TEST_PA,
+			  KVM_PGTABLE_PROT_R | nokva);
 	KUNIT_EXPECT_EQ(test, ret, 0);
 
 	memset(&maintenance, 0, sizeof(maintenance));
@@ -356,10 +365,59 @@ static void test_relax(struct kunit *test)
 	kvm_unshare_hyp(kvm, kvm + 1);
 }
 
+/* The pages that come out of a block have what the block had. */
+static void check_split(struct kunit *test, struct kvm *kvm,
+			const struct leaf_case *c)
+{
+	struct kvm_pgtable pgt = {};
+	kvm_pte_t block, page;
+	int ret;
+
+	ret = memtype_stage2_init(&pgt, kvm, &test_mm_ops, 0);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	if (ret)
+		return;
+
+	ret = memtype_map(&pgt, TEST_IPA, PMD_SIZE, TEST_PA, c->prot);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%s", c->name);
+
+	block = memtype_leaf(&pgt, TEST_IPA + PAGE_SIZE);
+	ret = memtype_split(&pgt, TEST_IPA, PMD_SIZE);
+	page = memtype_leaf(&pgt, TEST_IPA + PAGE_SIZE);
+	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%s", c->name);
+	KUNIT_EXPECT_EQ(test, kvm_pte_to_phys(page), TEST_PA + PAGE_SIZE);
+	KUNIT_EXPECT_EQ_MSG(test, page & LEAF_ATTRS, block & LEAF_ATTRS, "%s",
+			    c->name);
+
+	kvm_pgtable_stage2_destroy(&pgt);
+}
+
+static void test_split(struct kunit *test)
+{
+	struct kvm *kvm;
+	int i;
+
+	if (!MEMTYPE_HAS_SPLIT)
+		kunit_skip(test, "blocks are not split in this kernel");
+	if (!memtype_hyp_is_up())
+		kunit_skip(test, "no KVM to invalidate the TLB with");
+
+	kvm = kunit_kzalloc(test, sizeof(*kvm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, kvm);
+	KUNIT_ASSERT_EQ(test, kvm_share_hyp(kvm, kvm + 1), 0);
+
+	for (i = 0; i < ARRAY_SIZE(leaf_cases); i++)
+		if (!leaf_cases[i].ret)
+			check_split(test, kvm, &leaf_cases[i]);
+
+	kvm_unshare_hyp(kvm, kvm + 1);
+}
+
 static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(test_leaves),
 	KUNIT_CASE(test_leaves_nofwb),
 	KUNIT_CASE(test_relax),
+	KUNIT_CASE(test_split),
 	{}
 };
 

@@ -6,6 +6,12 @@
 #ifndef SELFTEST_KVM_COMPAT_H
 #define SELFTEST_KVM_COMPAT_H
 
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "kvm_util.h"
 #include "processor.h"
 #include "ucall_common.h"
@@ -13,6 +19,38 @@
 #ifndef KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED
 #define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED 243
 #endif
+
+/* MTE VMs of this kernel take no mapping but of pages with tags. */
+#define COMPAT_MTE_NC_ERRNO	EINVAL
+
+/* KVM_RUN says which memory it refused. */
+#define COMPAT_HAS_MEMORY_FAULT	true
+
+/* Where, if that is why KVM_RUN failed; else @gpa stays as it is. */
+static inline void compat_memory_fault(struct kvm_vcpu *vcpu, u64 *gpa)
+{
+	const struct kvm_run *run = vcpu->run;
+
+	if (run->exit_reason == KVM_EXIT_MEMORY_FAULT &&
+	    !run->memory_fault.flags &&
+	    run->memory_fault.size == (u64)getpagesize())
+		*gpa = run->memory_fault.gpa;
+}
+
+/* Whether a guest's stage 2 is the hypervisor's business, a plain VM's too. */
+static inline bool compat_is_pkvm(void)
+{
+	char line[4096] = "";
+	FILE *cmdline = fopen("/proc/cmdline", "r");
+
+	if (cmdline) {
+		if (!fgets(line, sizeof(line), cmdline))
+			*line = '\0';
+		fclose(cmdline);
+	}
+
+	return strstr(line, "kvm-arm.mode=protected");
+}
 
 /* Create a VM with one vCPU whose guest can use ucall() and take exceptions. */
 static inline struct kvm_vm *compat_vm_create(struct kvm_vcpu **vcpu,

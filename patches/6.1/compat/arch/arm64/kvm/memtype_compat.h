@@ -12,6 +12,18 @@
 #include <asm/kvm_mmu.h>
 #include <asm/kvm_pgtable.h>
 
+/* A table without FEAT_S2FWB, on a CPU that has it */
+#define MEMTYPE_S2_NOFWB	KVM_PGTABLE_S2_NOFWB
+
+/* Blocks are taken away, not split, when dirty logging is enabled */
+#define MEMTYPE_HAS_SPLIT	0
+
+/* Are a guest's stage-2 tables the kernel's own, and not a hypervisor's? */
+static inline bool memtype_tables_are_here(void)
+{
+	return true;
+}
+
 typedef int (*memtype_leaf_fn)(u64 addr, u64 size, kvm_pte_t pte, void *arg);
 
 struct memtype_leaf_data {
@@ -75,11 +87,16 @@ static inline int memtype_relax_perms(struct kvm_pgtable *pgt, u64 addr,
 	return kvm_pgtable_stage2_relax_perms(pgt, addr, prot);
 }
 
-/* Map one page. The memcache is for the allocator, which may ignore it. */
-static inline int memtype_map_page(struct kvm_pgtable *pgt, u64 addr, u64 phys,
-				   enum kvm_pgtable_prot prot)
+/* Map one leaf. The memcache is for the allocator, which may ignore it. */
+static inline int memtype_map(struct kvm_pgtable *pgt, u64 addr, u64 size,
+			      u64 phys, enum kvm_pgtable_prot prot)
 {
-	return kvm_pgtable_stage2_map(pgt, addr, PAGE_SIZE, phys, prot, pgt);
+	return kvm_pgtable_stage2_map(pgt, addr, size, phys, prot, pgt);
+}
+
+static inline int memtype_split(struct kvm_pgtable *pgt, u64 addr, u64 size)
+{
+	return -EOPNOTSUPP;
 }
 
 static inline kvm_pte_t memtype_leaf(struct kvm_pgtable *pgt, u64 addr)

@@ -6,12 +6,34 @@
 #ifndef SELFTEST_KVM_COMPAT_H
 #define SELFTEST_KVM_COMPAT_H
 
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "kvm_util.h"
 #include "processor.h"
 
 #ifndef KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED
 #define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED 243
 #endif
+
+/* MTE VMs of this kernel take any private mapping. */
+#define COMPAT_MTE_NC_ERRNO	0
+
+/* KVM_RUN does not say which memory it refused. */
+#define COMPAT_HAS_MEMORY_FAULT	false
+
+static inline void compat_memory_fault(struct kvm_vcpu *vcpu, u64 *gpa)
+{
+}
+
+/* Whether a guest's stage 2 is the hypervisor's business: not in this kernel. */
+static inline bool compat_is_pkvm(void)
+{
+	return false;
+}
 
 /* Create a VM with one vCPU whose guest can use ucall() and take exceptions. */
 static inline struct kvm_vm *compat_vm_create(struct kvm_vcpu **vcpu,

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory of a VMM, of every kind that KVM tells apart, for the tests of what a
+ * guest gets from it.
+ */
+#ifndef SELFTEST_KVM_MEMTYPE_BACKING_H
+#define SELFTEST_KVM_MEMTYPE_BACKING_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/udmabuf.h>
+#include <linux/vfio.h>
+
+#include "kvm_util.h"
+#include "test_util.h"
+
+#include "selftest_compat.h"
+#include "../test_modules/kvm_memtype_test.h"
+
+#define BLOCK		0x200000UL
+
+/* The rows of the truth table. */
+enum truth {
+	MEMORY,		/* cacheable, with a KVA */
+	COHERENT,	/* cacheable, without a KVA: refused without FWB */
+	NONCACHEABLE,
+	RELAXED,	/* Device, with VM_ALLOW_ANY_UNCACHED */
+	DEVICE,
+};
+
+/* Memory of the VMM. */
+struct mem {
+	void *hva;
+	size_t size;
+	int fd;
+};
+
+/* One kind of memory that a VMM can have. */
+struct row {
+	const char *shows;
+	/* Return: why the row cannot run here, or NULL. */
+	const char *(*map)(const struct row *row, struct mem *mem);
+	enum truth truth;
+	__u32 source;
+	__u32 type;
+	__u32 flags;
+	__u32 pte_type;
+	/* The memslot check looks at cacheable VMAs only. */
+	bool refused_at_run;
+	/* The leaf size that must appear, if it matters. */
+	const char *leaf;
+	/* The name in the table that --table prints. */
+	const char *demo;
+};
+
+static struct {
+	bool fwb;
+	bool dic;
+	const char *vfio;
+	const char *fsdax;
+	const char *devdax;
+} options;
+
+static inline const char *try_map(struct mem *mem, int prot, int flags, int fd)
+{
+	mem->fd = fd;
+	mem->hva = mmap(NULL, mem->size, prot, flags, fd, 0);
+	TEST_ASSERT(mem->hva != MAP_FAILED, "mmap: %s", strerror(errno));
+	return NULL;
+}
+
+static inline const char *map_shared(struct mem *mem, int fd)
+{
+	return try_map(mem, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+}
+
+static inline void unmap(struct mem *mem)
+{
+	munmap(mem->hva, mem->size);
+	if (mem->fd >= 0)
+		close(mem->fd);
+}
+
+/* Open the test module's device and choose what it maps. */
+static inline const char *open_module(const struct row *row, struct mem *mem, int *fd)
+{
+	struct kvm_memtype_test_setup setup = {
+		.source = row->source,
+		.type = row->type,
+		.flags = row->flags,
+		.pte_type = row->pte_type,
+		.size = mem->size,
+	};
+
+	*fd = open("/dev/kvm_memtype_test", O_RDWR | O_CLOEXEC);
+	if (*fd < 0)
+		return "no module kvm_memtype_test";
+
+	if (!ioctl(*fd, KVM_MEMTYPE_TEST_SETUP, &setup))
+		return NULL;
+
+	close(*fd);
+	if (errno == ENXIO)
+		return "kvm_memtype_test has no memory (phys=, size=)";
+	TEST_ASSERT(errno == EOPNOTSUPP, "setup: %s", strerror(errno));
+	return "not in this kernel";
+}
+
+static inline const char *map_module(const struct row *row, struct mem *mem)
+{
+	const char *skip;
+	int fd;
+
+	mem->size = 4 * getpagesize();
+	skip = open_module(row, mem, &fd);
+	return skip ?: map_shared(mem, fd);
+}
+
+/* One private page, which a write by the VMM replaces by an anonymous page. */
+static inline const char *map_private(const struct row *row, struct mem *mem)
+{
+	const char *skip;
+	int fd;
+
+	mem->size = getpagesize();
+	skip = open_module(row, mem, &fd);
+	return skip ?: try_map(mem, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd);
+}
+
+static inline struct kvm_memtype_test_page module_page(int fd, __u64 index)
+{
+	struct kvm_memtype_test_page page = { .index = index };
+
+	TEST_ASSERT(!ioctl(fd, KVM_MEMTYPE_TEST_PAGE, &page),
+		    "KVM_MEMTYPE_TEST_PAGE: %s", strerror(errno));
+	return page;
+}
+
+/* /dev/mem on a page that stays allocated, because KVM takes a reference. */
+static inline const char *map_dev_mem_flags(struct mem *mem, int flags)
+{
+	static const struct row ram = { .source = KVM_MEMTYPE_TEST_RAM };
+	const char *skip;
+	int fd, dev_mem;
+
+	mem->size = getpagesize();
+	skip = open_module(&ram, mem, &fd);
+	if (skip)
+		return skip;
+
+	dev_mem = open("/dev/mem", O_RDWR | O_CLOEXEC | flags);
+	if (dev_mem < 0) {
+		close(fd);
+		return "no /dev/mem";
+	}
+
+	mem->fd = fd;
+	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			dev_mem, module_page(fd, 0).phys);
+	close(dev_mem);
+	if (mem->hva != MAP_FAILED)
+		return NULL;
+
+	close(fd);
+	return "/dev/mem does not map RAM (STRICT_DEVMEM)";
+}
+
+static inline const char *map_dev_mem(const struct row *row, struct mem *mem)
+{
+	return map_dev_mem_flags(mem, 0);
+}
+
+static inline const char *map_dev_mem_sync(const struct row *row, struct mem *mem)
+{
+	return map_dev_mem_flags(mem, O_SYNC);
+}
+
+static inline const char *map_anon(const struct row *row, struct mem *mem)
+{
+	mem->size = 4 * getpagesize();
+	return try_map(mem, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+static inline const char *map_hugetlb(const struct row *row, struct mem *mem)
+{
+	mem->fd = -1;
+	mem->size = BLOCK;
+	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+	return mem->hva == MAP_FAILED ? "no free huge page" : NULL;
+}
+
+static inline const char *map_thp(const struct row *row, struct mem *mem)
+{
+	char *hva;
+
+	mem->size = 2 * BLOCK;
+	try_map(mem, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	hva = (void *)(((unsigned long)mem->hva + BLOCK - 1) & ~(BLOCK - 1));
+	munmap(mem->hva, hva - (char *)mem->hva);
+	munmap(hva + BLOCK, (char *)mem->hva + BLOCK - hva);
+	mem->hva = hva;
+	mem->size = BLOCK;
+	if (madvise(mem->hva, mem->size, MADV_HUGEPAGE)) {
+		unmap(mem);
+		return "no transparent huge pages";
+	}
+
+	memset(mem->hva, 0, mem->size);
+	return NULL;
+}
+
+static inline int memfd_or_fail(struct mem *mem)
+{
+	int fd = memfd_create("memory_types", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+
+	TEST_ASSERT(fd >= 0 && !ftruncate(fd, mem->size), "memfd: %s",
+		    strerror(errno));
+	return fd;
+}
+
+static inline const char *map_memfd(const struct row *row, struct mem *mem)
+{
+	mem->size = 4 * getpagesize();
+	return map_shared(mem, memfd_or_fail(mem));
+}
+
+static inline const char *map_udmabuf(const struct row *row, struct mem *mem)
+{
+	struct udmabuf_create create = { 0 };
+	int dev, fd;
+
+	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return "no /dev/udmabuf";
+
+	mem->size = 4 * getpagesize();
+	create.size = mem->size;
+	create.memfd = memfd_or_fail(mem);
+	TEST_ASSERT(!fcntl(create.memfd, F_ADD_SEALS, F_SEAL_SHRINK),
+		    "F_SEAL_SHRINK: %s", strerror(errno));
+	fd = ioctl(dev, UDMABUF_CREATE, &create);
+	TEST_ASSERT(fd >= 0, "UDMABUF_CREATE: %s", strerror(errno));
+	close(create.memfd);
+	close(dev);
+	return map_shared(mem, fd);
+}
+
+static inline const char *map_file(const char *path, struct mem *mem)
+{
+	int fd;
+
+	if (!path)
+		return "not named on the command line";
+
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	TEST_ASSERT(fd >= 0, "%s: %s", path, strerror(errno));
+	mem->size = BLOCK;
+	return map_shared(mem, fd);
+}
+
+static inline const char *map_fsdax(const struct row *row, struct mem *mem)
+{
+	return map_file(options.fsdax, mem);
+}
+
+static inline const char *map_devdax(const struct row *row, struct mem *mem)
+{
+	return map_file(options.devdax, mem);
+}
+
+static inline int vfio_group_of(const char *bdf)
+{
+	char path[128], link[128] = { 0 };
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	if (readlink(path, link, sizeof(link) - 1) < 0)
+		return -1;
+
+	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(link, '/'));
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
+/* Return: the file of the PCI device. It stays open, as container and group. */
+static inline int vfio_open(const char *bdf)
+{
+	static int device = -1;
+	int container, group;
+
+	if (device >= 0)
+		return device;
+
+	group = vfio_group_of(bdf);
+	TEST_ASSERT(group >= 0, "%s is not bound to vfio-pci", bdf);
+	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	TEST_ASSERT(!ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) &&
+		    !ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
+		    "%s: no container: %s", bdf, strerror(errno));
+	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	TEST_ASSERT(device >= 0, "%s: %s", bdf, strerror(errno));
+	return device;
+}
+
+/* BAR 2 must be RAM-like: ivshmem's is. */
+static inline const char *map_vfio(const struct row *row, struct mem *mem)
+{
+	struct vfio_region_info info = {
+		.argsz = sizeof(info),
+		.index = VFIO_PCI_BAR2_REGION_INDEX,
+	};
+	int device;
+
+	if (!options.vfio)
+		return "not named on the command line";
+
+	device = vfio_open(options.vfio);
+	TEST_ASSERT(!ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info) &&
+		    info.size && (info.flags & VFIO_REGION_INFO_FLAG_MMAP),
+		    "%s: BAR 2 cannot be mapped", options.vfio);
+	mem->fd = -1;
+	mem->size = 4 * getpagesize();
+	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			device, info.offset);
+	TEST_ASSERT(mem->hva != MAP_FAILED, "mmap: %s", strerror(errno));
+	return NULL;
+}
+
+/* Memory of the test module that belongs into this row of the truth table. */
+#define REGION(row)	.map = map_module, .truth = row, \
+			.source = KVM_MEMTYPE_TEST_REGION
+#define RAM(row)	.map = map_module, .truth = row, \
+			.source = KVM_MEMTYPE_TEST_RAM
+#define WB	.type = KVM_MEMTYPE_TEST_WB
+#define NC	.type = KVM_MEMTYPE_TEST_NC
+#define NGNRE	.type = KVM_MEMTYPE_TEST_NGNRE
+#define NGNRNE	.type = KVM_MEMTYPE_TEST_NGNRNE
+#define ANY	KVM_MEMTYPE_TEST_ANY_UNCACHED
+#define MIXED	KVM_MEMTYPE_TEST_MIXEDMAP
+#define LAZY	KVM_MEMTYPE_TEST_LAZY
+#define PTE(t)	(LAZY | KVM_MEMTYPE_TEST_PTE_TYPE), \
+		.pte_type = KVM_MEMTYPE_TEST_##t
+#define PAGES	(MIXED | KVM_MEMTYPE_TEST_STRUCT_PAGE)
+
+#endif /* SELFTEST_KVM_MEMTYPE_BACKING_H */
