@@ -229,8 +229,8 @@ static void lab_create(struct lab *lab)
 	virt_map(vm, SLOT_GPA, SLOT_GPA, 4);
 	virt_map(vm, OTHER_GPA, OTHER_GPA, 1);
 	virt_map(vm, TABLE_GVA, OTHER_GPA, 1);
-	vcpu_get_reg(lab->vcpu, ARM64_CORE_REG(sp_el1), &lab->sp);
-	vcpu_get_reg(lab->vcpu, ARM64_CORE_REG(regs.pstate), &lab->pstate);
+	lab->sp = compat_get_reg(lab->vcpu, ARM64_CORE_REG(sp_el1));
+	lab->pstate = compat_get_reg(lab->vcpu, ARM64_CORE_REG(regs.pstate));
 }
 
 static void lab_destroy(struct lab *lab)

@@ -44,37 +44,48 @@
 #define L2_DONE		0
 #define L2_EXCEPTION	1
 
-extern char l2_vectors[], l2_access[], l2_exec[];
+/* Offsets in L2's page */
+#define L2_VECTORS	0
+#define L2_ACCESS	2048
+#define L2_EXEC		2112
 
 /*
  * L2, in a page of its own: no stack, no data. With stage 1 off and HCR_EL2.DC
  * set its accesses are Normal Write-Back as far as stage 1 is concerned.
  */
 asm(".pushsection .l2, \"ax\"\n"
-    ".balign 4096\n"
-    "l2_vectors:\n"
-    ".rept 16\n"
-    ".balign 128\n"
-    "	mrs	x3, esr_el1\n"
-    "	hvc	#1\n"
-    ".endr\n"
-    ".balign 2048\n"
-    "l2_access:\n"
-    "	str	x1, [x0]\n"
-    "	ldr	x2, [x0]\n"
-    "	hvc	#0\n"
-    "l2_exec:\n"
-    "	str	w1, [x0]\n"
-    "	dc	cvau, x0\n"
-    "	dsb	ish\n"
-    "	ic	ivau, x0\n"
-    "	dsb	ish\n"
-    "	isb\n"
-    "	mov	x2, x1\n"
-    "	blr	x0\n"
-    "	hvc	#0\n"
-    ".balign 4096\n"
-    ".popsection\n");
+	".balign	4096\n"
+	"l2_start:\n"
+	".rept		16\n"
+	".balign	128\n"
+	"mrs	x3, esr_el1\n"
+	"hvc	#1\n"
+	".endr\n"
+	".balign	2048\n"
+	"str	x1, [x0]\n"
+	"ldr	x2, [x0]\n"
+	"hvc	#0\n"
+	".balign	64\n"
+	"str	w1, [x0]\n"
+	"dc	cvau, x0\n"
+	"dsb	ish\n"
+	"ic	ivau, x0\n"
+	"dsb	ish\n"
+	"isb\n"
+	"mov	x2, x1\n"
+	"blr	x0\n"
+	"hvc	#0\n"
+	".balign	4096\n"
+	".popsection\n");
+
+/* For VMM and L1 alike: they are one program. */
+static u64 l2_page(void)
+{
+	u64 page;
+
+	asm("adrp %0, l2_start" : "=r" (page));
+	return page;
+}
 
 /* What L2 left behind */
 static struct {
@@ -123,7 +134,7 @@ static void l1_code(u64 vttbr, u64 pc, u64 a0, u64 a1)
 	write_sysreg(S2_VTCR, vtcr_el2);
 	write_sysreg(vttbr, vttbr_el2);
 	/* VBAR_EL12 */
-	write_sysreg_s((u64)l2_vectors, sys_reg(3, 5, 12, 0, 0));
+	write_sysreg_s(l2_page() + L2_VECTORS, sys_reg(3, 5, 12, 0, 0));
 	write_sysreg(HCR_EL2_E2H | HCR_EL2_RW | HCR_EL2_DC | HCR_EL2_VM, hcr_el2);
 	isb();
 
@@ -164,13 +175,13 @@ static void s2_map_page(struct lab *lab, u64 ipa, u64 pa)
 static void lab_create(struct lab *lab)
 {
 	struct kvm_vm *vm = compat_vm_create(&lab->vcpu, l1_code);
-	u64 code = (u64)l2_vectors, page;
+	u64 code = l2_page(), page;
 
 	lab->vm = vm;
 	vm_install_sync_handler(vm, VECTOR_SYNC_LOWER_64, EC_HVC64,
 				l1_hvc_handler);
-	lab->sp = vcpu_get_reg(lab->vcpu, ctxt_reg_alias(lab->vcpu, SYS_SP_EL1));
-	lab->pstate = vcpu_get_reg(lab->vcpu, ARM64_CORE_REG(regs.pstate));
+	lab->sp = compat_get_reg(lab->vcpu, ctxt_reg_alias(lab->vcpu, SYS_SP_EL1));
+	lab->pstate = compat_get_reg(lab->vcpu, ARM64_CORE_REG(regs.pstate));
 	lab->vttbr = vm_alloc_page_table(vm);
 	s2_map_page(lab, code, addr_gva2gpa(vm, code));
 	for (page = 0; page < 4; page++)
@@ -194,7 +205,7 @@ static const char * const outcome_names[] = {
 	[RUN_EFAULT] = "KVM_RUN EFAULT",
 };
 
-static enum outcome lab_run(struct lab *lab, char *pc, u64 addr, u64 value)
+static enum outcome lab_run(struct lab *lab, u64 code, u64 addr, u64 value)
 {
 	struct kvm_vcpu *vcpu = lab->vcpu;
 	struct ucall uc;
@@ -204,7 +215,7 @@ static enum outcome lab_run(struct lab *lab, char *pc, u64 addr, u64 value)
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), (u64)l1_code);
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pstate), lab->pstate);
 	vcpu_set_reg(vcpu, ctxt_reg_alias(vcpu, SYS_SP_EL1), lab->sp);
-	vcpu_args_set(vcpu, 4, lab->vttbr, (u64)pc, addr, value);
+	vcpu_args_set(vcpu, 4, lab->vttbr, l2_page() + code, addr, value);
 
 	if (__vcpu_run(vcpu)) {
 		TEST_ASSERT(errno == EFAULT, "KVM_RUN: %s", strerror(errno));
@@ -261,11 +272,11 @@ static void test_row(const struct row *row)
 
 	lab_create(&lab);
 	vm_set_user_memory_region(lab.vm, SLOT, 0, SLOT_GPA, mem.size, mem.hva);
-	ok = check(lab_run(&lab, l2_access, SLOT_GPA, PATTERN), ONE_OF(OK),
+	ok = check(lab_run(&lab, L2_ACCESS, SLOT_GPA, PATTERN), ONE_OF(OK),
 		   row->shows, "aligned access");
-	ok &= check(lab_run(&lab, l2_exec, SLOT_GPA + 128, RET_INSN),
+	ok &= check(lab_run(&lab, L2_EXEC, SLOT_GPA + 128, RET_INSN),
 		    expects[row->truth].exec, row->shows, "exec");
-	ok &= check(lab_run(&lab, l2_access, SLOT_GPA + 257, PATTERN),
+	ok &= check(lab_run(&lab, L2_ACCESS, SLOT_GPA + 257, PATTERN),
 		    expects[row->truth].unaligned, row->shows,
 		    "unaligned access");
 	ksft_test_result(ok, "%s\n", row->shows);

@@ -63,6 +63,11 @@ static inline struct kvm_vm *compat_vm_create(struct kvm_vcpu **vcpu,
 	return vm;
 }
 
+static inline u64 compat_get_reg(struct kvm_vcpu *vcpu, u64 id)
+{
+	return vcpu_get_reg(vcpu, id);
+}
+
 static inline void compat_vm_free(struct kvm_vm *vm)
 {
 	kvm_vm_free(vm);

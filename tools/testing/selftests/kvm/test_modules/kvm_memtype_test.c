@@ -337,6 +337,11 @@ static int memtype_test_insert_all(const struct memtype_test *test,
 	return 0;
 }
 
+static bool memtype_test_is_cow(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+
 /*
  * remap_pfn_range() is the one interface that may make a private writable
  * mapping, whose pages the process can copy by writing to them, and then only
@@ -358,7 +363,7 @@ static int memtype_test_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	const struct memtype_test *test = file->private_data;
 	unsigned long nr_pages = vma_pages(vma);
-	bool mixed, cow = is_cow_mapping(vma->vm_flags);
+	bool mixed, cow = memtype_test_is_cow(vma);
 
 	if (!memtype_test_ready(test))
 		return -ENXIO;
@@ -394,7 +399,7 @@ static int memtype_test_open(struct inode *inode, struct file *file)
 {
 	struct memtype_test *test;
 
-	test = kzalloc(sizeof(*test), GFP_KERNEL_ACCOUNT);
+	test = kzalloc_obj(*test, GFP_KERNEL_ACCOUNT);
 	if (!test)
 		return -ENOMEM;
 

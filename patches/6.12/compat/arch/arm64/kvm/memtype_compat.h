@@ -72,10 +72,13 @@ static inline int memtype_stage2_init(struct kvm_pgtable *pgt, struct kvm *kvm,
 	return __kvm_pgtable_stage2_init(pgt, mmu, mm_ops, flags, NULL);
 }
 
-/* Can EL2 be called? With nVHE it has KVM's vectors only while there is a VM. */
+/*
+ * Can EL2 be called with a VM that is none? With nVHE it has KVM's vectors only
+ * while there is a VM, and pKVM calls for VMs that it knows.
+ */
 static inline bool memtype_hyp_is_up(void)
 {
-	return is_kernel_in_hyp_mode() || is_protected_kvm_enabled();
+	return is_kernel_in_hyp_mode();
 }
 
 static inline int memtype_relax_perms(struct kvm_pgtable *pgt, u64 addr,

@@ -8,6 +8,9 @@
 
 #include <linux/mm.h>
 #include <linux/pfn_t.h>
+#include <linux/slab.h>
+
+#define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
 
 /* Entries of a VM_MIXEDMAP mapping can have a prot of their own. */
 #define MEMTYPE_TEST_HAS_MIXED_PROT	1
