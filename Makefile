@@ -6,7 +6,7 @@ VARIANT ?= patched
 export KERNEL LINUX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare check series tree build boot test refresh setup
+.PHONY: help demo compare check series tree build boot test bench regress refresh setup
 # Each target is a chain of long steps that share folders.
 .NOTPARALLEL:
 
@@ -39,6 +39,12 @@ boot: build ## a shell in the lab (CPU=max MODE=vhe ...)
 
 test: build ## the lab's tests alone: each CPU model and KVM mode
 	@lab/check $(KERNEL)
+
+bench: setup ## instructions of faults and munmap, as shipped and patched, into docs/bench
+	@lab/bench $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
+
+regress: setup ## the kernel's own KVM selftests, as shipped and patched, into docs/regress
+	@lab/regress $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
 
 refresh: ## write the commits of build/KERNEL/linux back to patches/KERNEL and the whole files
 	@scripts/refresh $(KERNEL)
