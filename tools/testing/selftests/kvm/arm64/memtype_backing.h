@@ -349,5 +349,6 @@ static inline const char *map_vfio(const struct row *row, struct mem *mem)
 #define PTE(t)	(LAZY | KVM_MEMTYPE_TEST_PTE_TYPE), \
 		.pte_type = KVM_MEMTYPE_TEST_##t
 #define PAGES	(MIXED | KVM_MEMTYPE_TEST_STRUCT_PAGE)
+#define SPLIT	KVM_MEMTYPE_TEST_SPLIT
 
 #endif /* SELFTEST_KVM_MEMTYPE_BACKING_H */

@@ -141,6 +141,12 @@ static int memtype_test_check_flags(const struct kvm_memtype_test_setup *setup)
 			return -EINVAL;
 	}
 
+	if (flags & KVM_MEMTYPE_TEST_SPLIT) {
+		if (setup->source != KVM_MEMTYPE_TEST_REGION ||
+		    (flags & (KVM_MEMTYPE_TEST_LAZY | KVM_MEMTYPE_TEST_MIXEDMAP)))
+			return -EINVAL;
+	}
+
 	if ((flags & KVM_MEMTYPE_TEST_PTE_TYPE) &&
 	    (flags & KVM_MEMTYPE_TEST_MIXEDMAP) && !MEMTYPE_TEST_HAS_MIXED_PROT)
 		return -EOPNOTSUPP;
@@ -322,6 +328,23 @@ static int memtype_test_remap_all(const struct memtype_test *test,
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
 }
 
+static int memtype_test_remap_split(const struct memtype_test *test,
+				    struct vm_area_struct *vma)
+{
+	unsigned long first = (vma_pages(vma) / 2) << PAGE_SHIFT;
+	unsigned long second = vma->vm_end - vma->vm_start - first;
+	unsigned long pfn = memtype_test_pfn(test, vma->vm_pgoff);
+	int ret = 0;
+
+	if (first)
+		ret = remap_pfn_range(vma, vma->vm_start,
+				      pfn + (second >> PAGE_SHIFT), first,
+				      vma->vm_page_prot);
+
+	return ret ?: remap_pfn_range(vma, vma->vm_start + first, pfn, second,
+				      vma->vm_page_prot);
+}
+
 static int memtype_test_insert_all(const struct memtype_test *test,
 				   struct vm_area_struct *vma)
 {
@@ -351,9 +374,10 @@ static bool memtype_test_is_cow(const struct vm_area_struct *vma)
 static int memtype_test_check_cow(const struct memtype_test *test,
 				  unsigned long nr_pages)
 {
-	u32 by_page = KVM_MEMTYPE_TEST_LAZY | KVM_MEMTYPE_TEST_MIXEDMAP;
+	u32 in_parts = KVM_MEMTYPE_TEST_LAZY | KVM_MEMTYPE_TEST_MIXEDMAP |
+		       KVM_MEMTYPE_TEST_SPLIT;
 
-	if ((test->setup.flags & by_page) || (test->pages && nr_pages > 1))
+	if ((test->setup.flags & in_parts) || (test->pages && nr_pages > 1))
 		return -EINVAL;
 
 	return 0;
@@ -388,6 +412,9 @@ static int memtype_test_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (test->setup.flags & KVM_MEMTYPE_TEST_LAZY)
 		return 0;
+
+	if (test->setup.flags & KVM_MEMTYPE_TEST_SPLIT)
+		return memtype_test_remap_split(test, vma);
 
 	if (cow || (!mixed && !test->pages))
 		return memtype_test_remap_all(test, vma);

@@ -45,7 +45,12 @@ enum kvm_memtype_test_type {
 #define KVM_MEMTYPE_TEST_PTE_TYPE	0x08
 /* Real pages that get_user_pages() finds. Needs MIXEDMAP and source RAM. */
 #define KVM_MEMTYPE_TEST_STRUCT_PAGE	0x10
-#define KVM_MEMTYPE_TEST_FLAGS		0x1f
+/*
+ * Two calls of remap_pfn_range(), the second half of the memory first: the VMA is
+ * not contiguous. Needs source REGION, and neither LAZY nor MIXEDMAP.
+ */
+#define KVM_MEMTYPE_TEST_SPLIT		0x20
+#define KVM_MEMTYPE_TEST_FLAGS		0x3f
 
 /**
  * struct kvm_memtype_test_setup - what later mmap()s of this file map
