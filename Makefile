@@ -6,13 +6,13 @@ VARIANT ?= patched
 export KERNEL LINUX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare check series tree build boot test bench regress refresh setup
+.PHONY: help demo compare check check-debug series tree build boot test bench regress mutants refresh setup
 # Each target is a chain of long steps that share folders.
 .NOTPARALLEL:
 
 help: ## this list
 	@echo 'make TARGET [KERNEL=$(KERNEL)] [LINUX=/path/to/a/kernel/tree]'
-	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
 	@echo 'KERNEL is one of: $(sort $(patsubst patches/%/base,%,$(wildcard patches/*/base))). LINUX replaces the download.'
 	@echo 'Downloads go to $${XDG_CACHE_HOME:-~/.cache}/memtype, builds to build/, mails for git am to out/.'
 
@@ -24,6 +24,9 @@ compare: tree ## the same table, kernel as shipped and patched side by side, per
 
 check: ## every test; the last line is "N passed, N failed, N skipped"
 	@scripts/check $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
+
+check-debug: tree ## the lab's tests with KASAN, kmemleak, failing allocations and more; not part of check
+	@lab/debug $(KERNEL)
 
 series: setup ## out/KERNEL/*.patch: plain mails for git am
 	@scripts/series $(KERNEL)
@@ -45,6 +48,9 @@ bench: setup ## instructions of faults and munmap, as shipped and patched, into 
 
 regress: setup ## the kernel's own KVM selftests, as shipped and patched, into docs/regress
 	@lab/regress $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
+
+mutants: tree ## does some test notice each deliberate break of the series? into docs/mutants.txt
+	@lab/mutants $(KERNEL)
 
 refresh: ## write the commits of build/KERNEL/linux back to patches/KERNEL and the whole files
 	@scripts/refresh $(KERNEL)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Sourced by the lab's scripts: read lab/tests.cfg, boot one machine.
+# Sourced by the lab's scripts: read lab/tests.cfg, or what LAB_CFG names, boot one machine.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-cfg=$top/lab/tests.cfg
+cfg=${LAB_CFG:-$top/lab/tests.cfg}
 
 # The value of key $2 in section [$1]; nothing if it is not there.
 value()
