@@ -54,7 +54,12 @@ what == "known" {
 	next
 }
 
-what == "list" && $2 == "-" { name = $1; sub(/^[^ ]+ - - /, ""); left_out = left_out "not run: " name ": " $0 "\n"; next }
+what == "list" && $2 == "-" {
+	name = $1 ($3 == "-" ? "" : " except on " $3)
+	sub(/^[^ ]+ - [^ ]+ /, "")
+	left_out = left_out "not run: " name ": " $0 "\n"
+	next
+}
 what == "list" { test[++tests] = $1; where[tests] = $3; wider($1, 1); next }
 
 what == "shipped" && FNR == 1 { machines[++nmachines] = machine }
