@@ -13,6 +13,7 @@ $1 == "kernel" { next }
 	if (!(($3, "m") in seen)) { seen[$3, "m"]; machine[++machines] = $3 }
 	if (!(($3, row) in seen)) { seen[$3, row]; rows[$3, ++count[$3]] = row }
 	ram[row] = $6 == "ram" && $4 != "munmap"
+	sparse = sparse || $7 > 1024
 	patched[$1] = patched[$1] || $2 == "patched"
 	id = $1 "," $2 "," $3 "," row
 	seen[id]
@@ -121,7 +122,8 @@ END {
 		faults(machine[n])
 	print "\nfaults: with a timer interrupt now and then. tables: pages of stage-2 tables. Both,"
 	print "and each, on the patched kernel, or as shipped where there is no series yet."
-	print "first-touch of 16384 MiB: a page every 16 MiB."
+	if (sparse)
+		print "first-touch of 16384 MiB: a page every 16 MiB."
 	if (noted)
 		print "\nNot measured:"
 	for (n = 1; n <= noted; n++)
