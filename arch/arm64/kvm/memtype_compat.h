@@ -17,6 +17,9 @@
 /* Enabling dirty logging can split blocks */
 #define MEMTYPE_HAS_SPLIT	1
 
+/* Normal NC at EL2, for which nothing asks, is mapped cacheable */
+#define MEMTYPE_HYP_REFUSES_NC	0
+
 /* Are a guest's stage-2 tables the kernel's own, and not those of pKVM? */
 static inline bool memtype_tables_are_here(void)
 {

@@ -150,6 +150,7 @@ static struct kunit_suite policy_suite = {
  */
 #define TEST_IPA	0x40000000ULL
 #define TEST_PA		0x80000000ULL
+#define TEST_HYP_VA_BITS	39
 
 /* What a leaf says of its memory besides where it is */
 #define LEAF_ATTRS	(KVM_PTE_LEAF_ATTR_LO_S2_MEMATTR | \
@@ -413,11 +414,46 @@ static void test_split(struct kunit *test)
 	kvm_unshare_hyp(kvm, kvm + 1);
 }
 
+/* One of KVM's own mappings at EL2. */
+static void check_hyp(struct kunit *test, enum kvm_pgtable_prot type, int want)
+{
+	struct kvm_pgtable pgt = {};
+	int ret;
+
+	ret = kvm_pgtable_hyp_init(&pgt, TEST_HYP_VA_BITS, &test_mm_ops);
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	if (ret)
+		return;
+
+	ret = kvm_pgtable_hyp_map(&pgt, TEST_IPA, PAGE_SIZE, TEST_PA,
+				  KVM_PGTABLE_PROT_R | KVM_PGTABLE_PROT_W | type);
+	KUNIT_EXPECT_EQ(test, ret, want);
+	KUNIT_EXPECT_EQ(test, kvm_pte_valid(memtype_leaf(&pgt, TEST_IPA)), !want);
+
+	kvm_pgtable_hyp_destroy(&pgt);
+}
+
+static void test_hyp(struct kunit *test)
+{
+	check_hyp(test, 0, 0);
+	check_hyp(test, KVM_PGTABLE_PROT_DEVICE, 0);
+}
+
+static void test_hyp_nc(struct kunit *test)
+{
+	if (!MEMTYPE_HYP_REFUSES_NC)
+		kunit_skip(test, "Normal NC at EL2 is mapped cacheable in this kernel");
+
+	check_hyp(test, KVM_PGTABLE_PROT_NORMAL_NC, -EINVAL);
+}
+
 static struct kunit_case pgtable_cases[] = {
 	KUNIT_CASE(test_leaves),
 	KUNIT_CASE(test_leaves_nofwb),
 	KUNIT_CASE(test_relax),
 	KUNIT_CASE(test_split),
+	KUNIT_CASE(test_hyp),
+	KUNIT_CASE(test_hyp_nc),
 	{}
 };
 

@@ -81,17 +81,6 @@ static const char * const outcome_names[] = {
 
 #define ONE_OF(o)	(1U << (o))
 
-/*
- * An access that Device memory does not allow shows as an abort to EL2 when the
- * TLB missed, which KVM turns into EFAULT, or as a fault that the guest takes.
- */
-#define DEVICE_UNALIGNED	(ONE_OF(RUN_EFAULT) | ONE_OF(ALIGN_ABORT))
-/*
- * HCR_EL2.PTW makes a walk of stage-1 tables in stage-2 Device memory a
- * permission fault, for which KVM has no answer that lets the guest go on.
- */
-#define DEVICE_TABLES	(ONE_OF(RUN_EFAULT) | ONE_OF(OTHER_ABORT) | ONE_OF(HANG))
-
 struct expect {
 	const char *type;
 	unsigned int unaligned;
@@ -105,9 +94,12 @@ static const struct expect expects[] = {
 	[NONCACHEABLE] = { "Normal-NC", ONE_OF(OK), ONE_OF(EXEC_ABORT),
 			   ONE_OF(OK) },
 	[RELAXED] = { "Normal-NC", ONE_OF(OK), ONE_OF(EXEC_ABORT), ONE_OF(OK) },
-	[DEVICE] = { "Device-nGnRE", DEVICE_UNALIGNED, ONE_OF(EXEC_ABORT),
-		     DEVICE_TABLES },
+	[DEVICE] = { "Device-nGnRE", ONE_OF(ALIGN_ABORT), ONE_OF(EXEC_ABORT),
+		     ONE_OF(OTHER_ABORT) },
 };
+
+/* Nothing but --expect-dic says what options.dic is: no capability does. */
+static bool dic_is_known;
 
 /* --- The guest ----------------------------------------------------------- */
 
@@ -215,10 +207,8 @@ static void on_alarm(int sig)
 {
 }
 
-static void lab_create(struct lab *lab)
+static void lab_init(struct lab *lab, struct kvm_vm *vm)
 {
-	struct kvm_vm *vm = compat_vm_create(&lab->vcpu, guest_read);
-
 	lab->vm = vm;
 	lab->seconds = PATIENCE;
 	lab->refused_gpa = NOT_REFUSED;
@@ -231,6 +221,24 @@ static void lab_create(struct lab *lab)
 	virt_map(vm, TABLE_GVA, OTHER_GPA, 1);
 	lab->sp = compat_get_reg(lab->vcpu, ARM64_CORE_REG(sp_el1));
 	lab->pstate = compat_get_reg(lab->vcpu, ARM64_CORE_REG(regs.pstate));
+}
+
+static void lab_create(struct lab *lab)
+{
+	lab_init(lab, compat_vm_create(&lab->vcpu, guest_read));
+}
+
+/* KVM takes the capability before there is a vCPU, and not later. */
+static void lab_create_mte(struct lab *lab)
+{
+	struct kvm_vm *vm = vm_create(1);
+
+	vm_enable_cap(vm, KVM_CAP_ARM_MTE, 0);
+	lab->vcpu = vm_vcpu_add(vm, 0, guest_read);
+	compat_vm_finish(vm);
+	vm_init_descriptor_tables(vm);
+	vcpu_init_descriptor_tables(lab->vcpu);
+	lab_init(lab, vm);
 }
 
 static void lab_destroy(struct lab *lab)
@@ -571,7 +579,7 @@ static void test_row(const struct row *row)
 	}
 
 	lab_create(&lab);
-	probe(&lab, &mem, &p, row->truth == DEVICE ? 1 : PATIENCE);
+	probe(&lab, &mem, &p, PATIENCE);
 	ok = is_refused(row) ? check_refused(row, &p) : check_accepted(row, &p);
 	ok &= check(p.usable, row->shows, "VM usable afterwards", "failure");
 	ksft_test_result(ok, "%s\n", row->shows);
@@ -726,12 +734,17 @@ static bool begin(const struct row *row, const char *shows, struct mem *mem)
 	return !skip;
 }
 
-static void put_over(struct mem *mem, const struct mem *by)
+static void put_over_as(struct mem *mem, const struct mem *by, int flags)
 {
 	void *hva = mmap(mem->hva, mem->size, PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_FIXED, by->fd, 0);
+			 flags | MAP_FIXED, by->fd, 0);
 
 	TEST_ASSERT(hva == mem->hva, "MAP_FIXED: %s", strerror(errno));
+}
+
+static void put_over(struct mem *mem, const struct mem *by)
+{
+	put_over_as(mem, by, MAP_SHARED);
 }
 
 static bool check_type_after(struct lab *lab, struct mem *mem, const char *type,
@@ -848,6 +861,14 @@ static bool lab_may_write(struct lab *lab)
 	return p.mapped > 0 && strchr(p.s2.perm, 'w');
 }
 
+static bool check_may_write(struct lab *lab, bool want, const char *shows)
+{
+	static const char * const leaf[] = { "a read-only leaf", "a writable leaf" };
+
+	return compat_is_pkvm() || check(lab_may_write(lab) == want, shows,
+					 leaf[want], leaf[!want]);
+}
+
 static void test_mprotect(const struct row *row, const char *type,
 			  const char *shows)
 {
@@ -865,13 +886,44 @@ static void test_mprotect(const struct row *row, const char *type,
 	ok &= check_outcome(lab_read(&lab, SLOT_GPA, PATTERN), ONE_OF(OK),
 			    shows, "read");
 	ok &= lab_has_type(&lab, type, shows);
-	ok &= check(!lab_may_write(&lab), shows, "read-only leaf", "writable");
+	ok &= check_may_write(&lab, false, shows);
 	ok &= check_outcome(lab_write(&lab, &mem, 0, 0), ONE_OF(RUN_EFAULT),
 			    shows, "write");
 	mprotect(mem.hva, mem.size, PROT_READ | PROT_WRITE);
 	ok &= check_type_after(&lab, &mem, type, shows);
 	ksft_test_result(ok, "%s\n", shows);
 	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+/* What the VMM itself may not read, the guest may not either. */
+static void test_prot_none(const struct row *row, const char *type,
+			   const char *shows)
+{
+	struct mem mem, other;
+	struct lab lab;
+	bool ok;
+
+	if (!begin(row, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	lab_add_other(&lab, &other);
+	ok = !lab_add(&lab, &mem);
+	ok &= check_type_after(&lab, &mem, type, shows);
+	mprotect(mem.hva, mem.size, PROT_NONE);
+	ok &= lab_has_type(&lab, NULL, shows);
+	ok &= check_outcome(lab_read(&lab, SLOT_GPA, PATTERN),
+			    ONE_OF(RUN_EFAULT), shows, "read");
+	ok &= lab_has_type(&lab, NULL, shows);
+	ok &= check(lab_usable(&lab), shows, "VM usable", "failure");
+	mprotect(mem.hva, mem.size, PROT_READ | PROT_WRITE);
+	ok &= check_outcome(lab_read(&lab, SLOT_GPA, PATTERN), ONE_OF(OK),
+			    shows, "read afterwards");
+	ok &= check_type_after(&lab, &mem, type, shows);
+	ksft_test_result(ok, "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&other);
 	unmap(&mem);
 }
 
@@ -911,6 +963,87 @@ static void test_cow(__u32 type, const char *want, const char *shows)
 	unmap(&mem);
 }
 
+/* --- Execute permission ----------------------------------------------------- */
+
+static bool check_may_exec(struct lab *lab, bool want, const char *shows,
+			   const char *when)
+{
+	struct probes p;
+
+	probe_stage2(lab, &p);
+	if (p.mapped <= 0)
+		return check(false, shows, when, "nothing mapped");
+
+	return check(!!strchr(p.s2.perm, 'x') == want, shows, when, p.s2.perm);
+}
+
+static const struct row exec_rows[] = {
+	{ "anonymous memory: with DIC executable at once, else after a fetch",
+	  map_anon, MEMORY },
+	{ "RAM in a PFNMAP: with DIC executable at once, else after a fetch",
+	  RAM(MEMORY), WB },
+	{ "cacheable device memory: with DIC executable at once, else after a fetch",
+	  REGION(COHERENT), WB },
+	{ "write-combined device memory: never executable",
+	  REGION(NONCACHEABLE), NC },
+	{ "plain device memory: never executable", REGION(DEVICE), NGNRE },
+};
+
+static const char *skip_exec_row(const struct row *row)
+{
+	if (!dic_is_known)
+		return "no --expect-dic";
+	if (compat_is_pkvm())
+		return "the tables are pKVM's own";
+	return is_refused(row) ? "refused without FWB" : NULL;
+}
+
+/*
+ * Without DIC, whatever the guest is to execute needs the instruction cache
+ * invalidated, which KVM does when the guest fetches from the page. It must not
+ * be executable before.
+ */
+static void test_exec_row(const struct row *row)
+{
+	bool may_exec = expects[row->truth].exec & ONE_OF(OK);
+	bool at_once = may_exec && options.dic;
+	const char *skip = skip_exec_row(row);
+	struct mem mem;
+	struct lab lab;
+	bool ok;
+
+	if (skip) {
+		ksft_test_result_skip("%s: %s\n", row->shows, skip);
+		return;
+	}
+
+	if (!begin(row, row->shows, &mem))
+		return;
+
+	lab_create(&lab);
+	ok = !lab_add(&lab, &mem);
+	ok &= check_outcome(lab_run(&lab, guest_read, SLOT_GPA, 0, 0),
+			    ONE_OF(OK), row->shows, "read");
+	ok &= check_may_exec(&lab, at_once, row->shows, "after a read");
+	ok &= check_outcome(lab_write(&lab, &mem, 0, RET_INSN), ONE_OF(OK),
+			    row->shows, "write");
+	ok &= check_may_exec(&lab, at_once, row->shows, "after a write");
+	ok &= check_outcome(lab_run(&lab, guest_write_exec, SLOT_GPA, 0, 0),
+			    expects[row->truth].exec, row->shows, "exec");
+	ok &= check_may_exec(&lab, may_exec, row->shows, "after a fetch");
+	ksft_test_result(ok, "%s\n", row->shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
+static void test_exec_rows(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(exec_rows); i++)
+		test_exec_row(&exec_rows[i]);
+}
+
 /* --- What KVM refuses, and what it must not leak --------------------------- */
 
 static void test_capability(void)
@@ -930,10 +1063,9 @@ static void test_capability(void)
 	kvm_vm_free(vm);
 }
 
-/* The first VMA of the slot is ordinary memory, the second one is refused. */
-static void test_second_vma(void)
+/* A VMA is refused. In front of it the slot has ordinary memory, or a hole. */
+static void test_second_vma(bool hole, const char *shows)
 {
-	const char *shows = "a refused VMA behind another one in the same slot";
 	struct mem mem, both = { .fd = -1 };
 	struct lab lab;
 	char *hva;
@@ -948,6 +1080,8 @@ static void test_second_vma(void)
 	hva = mmap((char *)both.hva + mem.size, mem.size,
 		   PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, mem.fd, 0);
 	TEST_ASSERT(hva != MAP_FAILED, "MAP_FIXED: %s", strerror(errno));
+	if (hole)
+		munmap(both.hva, mem.size);
 	err = lab_add(&lab, &both);
 	ksft_test_result(check(err == (options.fwb ? 0 : EINVAL), shows,
 			       options.fwb ? "a slot" : "EINVAL", strerror(err)),
@@ -979,6 +1113,58 @@ static void test_dirty_log(void)
 			       strerror(change)), "%s\n", shows);
 	lab_destroy(&lab);
 	unmap(&mem);
+}
+
+/* Return: which pages the guest has written to since it was asked last. */
+static unsigned long lab_dirty(struct lab *lab)
+{
+	unsigned long pages = 0;
+
+	kvm_vm_get_dirty_log(lab->vm, SLOT, &pages);
+	return pages;
+}
+
+static bool check_dirty(struct lab *lab, unsigned long want, const char *shows)
+{
+	return check(lab_dirty(lab) == want, shows,
+		     want ? "a dirty page" : "no dirty page", "not so");
+}
+
+/*
+ * A slot over anonymous memory that is being logged, with the memory of @over, if
+ * any, put into it later. The VMM may write to all its pages, but a read by the
+ * guest must not make one writable: the first write would not be seen.
+ */
+static void test_logged(const struct row *over, const char *type,
+			const char *shows)
+{
+	struct mem mem, by;
+	struct lab lab;
+	bool ok;
+
+	if (over && !begin(over, shows, &by))
+		return;
+
+	map_anon(NULL, &mem);
+	memset(mem.hva, 0, mem.size);
+	lab_create(&lab);
+	ok = !lab_set_slot(&lab, SLOT, KVM_MEM_LOG_DIRTY_PAGES, SLOT_GPA,
+			   mem.size, mem.hva);
+	if (over)
+		put_over(&mem, &by);
+	ok &= check_outcome(lab_run(&lab, guest_read, SLOT_GPA, 0, 0),
+			    ONE_OF(OK), shows, "read");
+	ok &= lab_has_type(&lab, type, shows);
+	ok &= check_may_write(&lab, false, shows);
+	ok &= check_dirty(&lab, 0, shows);
+	ok &= check_type_after(&lab, &mem, type, shows);
+	ok &= check_may_write(&lab, true, shows);
+	ok &= check_dirty(&lab, 1, shows);
+	ksft_test_result(ok, "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+	if (over)
+		unmap(&by);
 }
 
 /* A VM with MTE takes private mappings only. Return: errno of the slot. */
@@ -1014,6 +1200,67 @@ static void test_mte(__u32 source, __u32 type, int want, const char *shows)
 	ksft_test_result(check(got == want, shows, strerror(want),
 			       strerror(got)), "%s\n", shows);
 	unmap(&mem);
+}
+
+/* What the VMM puts over RAM while a VM with MTE runs. */
+struct mte_remap {
+	const char *shows;
+	const struct row *row;
+	int flags;
+	/* NULL: KVM_RUN fails. */
+	const char *type;
+};
+
+static const struct mte_remap mte_remaps[] = {
+	{ "with MTE, NC device memory over RAM is Normal NC",
+	  &region_nc, MAP_PRIVATE, "Normal-NC" },
+	{ "with MTE, cacheable device memory over RAM is EFAULT",
+	  &region_wb, MAP_PRIVATE, NULL },
+	{ "with MTE, shared RAM of a driver over RAM is EFAULT",
+	  &ram_wb, MAP_SHARED, NULL },
+};
+
+static void test_mte_remap(const struct mte_remap *r)
+{
+	struct mem mem, by, other;
+	enum outcome outcome;
+	struct lab lab;
+	bool ok;
+
+	if (!kvm_has_cap(KVM_CAP_ARM_MTE)) {
+		ksft_test_result_skip("%s: no MTE\n", r->shows);
+		return;
+	}
+
+	if (!begin(r->row, r->shows, &by))
+		return;
+
+	map_anon(NULL, &mem);
+	lab_create_mte(&lab);
+	lab_add_other(&lab, &other);
+	ok = !lab_add(&lab, &mem);
+	ok &= check_type_after(&lab, &mem, "Normal-WB", r->shows);
+	put_over_as(&mem, &by, r->flags);
+	outcome = lab_run(&lab, guest_read, SLOT_GPA, 0, 0);
+	ok &= check_outcome(outcome, ONE_OF(r->type ? OK : RUN_EFAULT),
+			    r->shows, "read");
+	ok &= lab_has_type(&lab, r->type, r->shows);
+	if (!r->type)
+		ok &= check_refused_gpa(lab.refused_gpa, r->shows);
+	ok &= check(lab_usable(&lab), r->shows, "VM usable", "failure");
+	ksft_test_result(ok, "%s\n", r->shows);
+	lab_destroy(&lab);
+	unmap(&other);
+	unmap(&mem);
+	unmap(&by);
+}
+
+static void test_mte_remaps(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(mte_remaps); i++)
+		test_mte_remap(&mte_remaps[i]);
 }
 
 /* Physical address of memory that this process has touched. */
@@ -1091,6 +1338,30 @@ static void test_exec_leak(const struct row *row, const char *shows)
 			 "%s\n", shows);
 	lab_destroy(&lab);
 	close(watch);
+	unmap(&mem);
+}
+
+/* Without FWB, KVM looks up pages when it checks a slot. */
+static void test_slot_leak(const struct row *row, const char *shows)
+{
+	int before, after, i;
+	struct mem mem;
+	struct lab lab;
+
+	if (!begin(row, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	before = module_page(mem.fd, 0).refcount;
+	for (i = 0; i < 16; i++) {
+		TEST_ASSERT(!lab_add(&lab, &mem), "no slot: %s", strerror(errno));
+		lab_remove(&lab);
+	}
+	after = module_page(mem.fd, 0).refcount;
+	if (before != after)
+		ksft_print_msg("page_count %d, then %d\n", before, after);
+	ksft_test_result(before == after, "%s\n", shows);
+	lab_destroy(&lab);
 	unmap(&mem);
 }
 
@@ -1211,10 +1482,12 @@ static void print_table(void)
 
 static void usage(const char *name)
 {
-	fprintf(stderr, "%s [--table] [--expect-fwb=0|1] [--vfio=BDF]\n"
-		"  [--fsdax=FILE] [--devdax=FILE]\n"
+	fprintf(stderr, "%s [--table] [--expect-fwb=0|1] [--expect-dic=0|1]\n"
+		"  [--vfio=BDF] [--fsdax=FILE] [--devdax=FILE]\n"
 		"  --table       only say what the guest gets, judge nothing\n"
 		"  --expect-fwb  what the CPU has; without it, what KVM says\n"
+		"  --expect-dic  what the CPU has; without it, no test of when a page\n"
+		"                becomes executable\n"
 		"  --vfio        PCI device bound to vfio-pci whose BAR 2 is RAM\n"
 		"  --fsdax       file on a file system with DAX, at least 2 MiB\n"
 		"  --devdax      device DAX\n", name);
@@ -1226,6 +1499,7 @@ static bool parse_options(int argc, char **argv)
 	static const struct option known[] = {
 		{ "table", no_argument, NULL, 't' },
 		{ "expect-fwb", required_argument, NULL, 'f' },
+		{ "expect-dic", required_argument, NULL, 'i' },
 		{ "vfio", required_argument, NULL, 'v' },
 		{ "fsdax", required_argument, NULL, 's' },
 		{ "devdax", required_argument, NULL, 'd' },
@@ -1242,6 +1516,10 @@ static bool parse_options(int argc, char **argv)
 			break;
 		case 'f':
 			options.fwb = atoi(optarg);
+			break;
+		case 'i':
+			dic_is_known = *optarg;
+			options.dic = atoi(optarg);
 			break;
 		case 'v':
 			options.vfio = *optarg ? optarg : NULL;
@@ -1273,7 +1551,8 @@ int main(int argc, char **argv)
 	}
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) + 15);
+	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) +
+		      ARRAY_SIZE(exec_rows) + ARRAY_SIZE(mte_remaps) + 23);
 
 	test_capability();
 	test_module_errors();
@@ -1285,24 +1564,42 @@ int main(int argc, char **argv)
 	test_mprotect(&region_nc, "Normal-NC",
 		      "mprotect: read-only NC device memory");
 	test_mprotect(&ram_wb, "Normal-WB", "mprotect: read-only PFNMAP RAM");
+	test_prot_none(&region_nc, "Normal-NC",
+		       "mprotect: NC device memory that the VMM may not read");
+	test_prot_none(&ram_wb, "Normal-WB",
+		       "mprotect: PFNMAP RAM that the VMM may not read");
 	test_cow(KVM_MEMTYPE_TEST_NC, "Normal-NC",
 		 "the VMM's copy of a private NC page is Normal NC");
 	test_cow(KVM_MEMTYPE_TEST_WB, "Normal-WB",
 		 "the VMM's copy of a private WB page is Normal WB");
 
-	test_second_vma();
+	test_exec_rows();
+
+	test_second_vma(false,
+			"a refused VMA behind another one in the same slot");
+	test_second_vma(true, "a refused VMA behind a hole in the slot");
 	test_dirty_log();
+	test_logged(NULL, "Normal-WB",
+		    "dirty logging: a read does not make a page writable");
+	test_logged(&ram_wb, "Normal-WB",
+		    "dirty logging: a read of PFNMAP RAM put into the slot");
+	test_logged(&region_nc, "Normal-NC",
+		    "dirty logging: a read of NC memory put into the slot");
 	test_mte(KVM_MEMTYPE_TEST_REGION, KVM_MEMTYPE_TEST_WB, EINVAL,
 		 "cacheable device memory is refused in a VM with MTE");
 	test_mte(KVM_MEMTYPE_TEST_REGION, KVM_MEMTYPE_TEST_NC,
 		 COMPAT_MTE_NC_ERRNO,
 		 "NC device memory in a VM with MTE is answered as before");
+	test_mte_remaps();
 	test_exec_leak(&(struct row){ RAM(NONCACHEABLE), NC },
 		       "exec of NC RAM does not leak the page");
 	test_exec_leak(&(struct row){ RAM(DEVICE), NGNRE },
 		       "exec of RAM mapped Device does not leak the page");
 	test_exec_leak(&(struct row){ .map = map_fsdax, .truth = MEMORY },
 		       "exec of fsdax memory does not leak the page");
+	test_slot_leak(&ram_wb, "the check of a slot does not leak PFNMAP RAM");
+	test_slot_leak(&(struct row){ RAM(MEMORY), WB, .flags = PAGES },
+		       "the check of a slot does not leak a MIXEDMAP page");
 
 	ksft_finished();
 }

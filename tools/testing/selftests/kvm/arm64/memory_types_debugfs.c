@@ -8,7 +8,8 @@
  * gone. Property: the text has one line per run of memory, adds up, does not
  * depend on how it is read, and nothing crashes.
  *
- * Skipped where the kernel has no such file.
+ * Skipped where the kernel has no such file. One test needs the module
+ * kvm_memtype_test.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -17,12 +18,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,13 +34,13 @@
 #include "test_util.h"
 #include "kselftest.h"
 
+#include "memtype_backing.h"
 #include "selftest_compat.h"
 #include "stage2_memory_types.h"
 
 #define SLOT		10
 #define SLOT_GPA	0x100000000ULL
 #define GIB		0x40000000ULL
-#define BLOCK		0x200000UL
 #define SPARSE_SIZE	(64 * GIB)
 #define SPARSE_STEP	(4 * GIB)
 #define STRESS_PAGES	512
@@ -297,6 +300,53 @@ static void test_mixed_leaves(void)
 	compat_vm_free(vm);
 }
 
+/* Two slots side by side, of different types: a line for each. */
+static void test_neighbours(void)
+{
+	static const struct row rows[] = {
+		{ RAM(MEMORY), WB }, { RAM(NONCACHEABLE), NC },
+	};
+	static const char * const types[] = { "Normal-WB", "Normal-NC" };
+	const char *shows = "neighbours of different types: a line for each";
+	struct mem mem[ARRAY_SIZE(rows)];
+	struct kvm_vcpu *vcpu;
+	struct stage2_line l;
+	const char *skip = NULL;
+	struct kvm_vm *vm;
+	bool ok = true;
+	char *text;
+	u64 gpa;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(rows) && !skip; i++)
+		skip = rows[i].map(&rows[i], &mem[i]);
+	if (skip) {
+		ksft_test_result_skip("%s: %s\n", shows, skip);
+		return;
+	}
+
+	vm = compat_vm_create(&vcpu, guest_touch);
+	for (i = 0, gpa = SLOT_GPA; i < ARRAY_SIZE(rows); gpa += mem[i++].size) {
+		vm_set_user_memory_region(vm, SLOT + i, 0, gpa, mem[i].size,
+					  mem[i].hva);
+		virt_map(vm, gpa, gpa, mem[i].size / vm->page_size);
+	}
+	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size,
+		  (gpa - SLOT_GPA) / vm->page_size);
+	text = stage2_read(vm);
+	ok = check_text(text, true);
+	for (i = 0, gpa = SLOT_GPA; i < ARRAY_SIZE(rows); gpa += mem[i++].size)
+		ok &= stage2_find(text, gpa, &l) && l.first == gpa &&
+		      l.last == gpa + mem[i].size - 1 && !strcmp(l.type, types[i]);
+	if (!ok)
+		ksft_print_msg("%s", text);
+	ksft_test_result(ok, "%s\n", shows);
+	free(text);
+	compat_vm_free(vm);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		unmap(&mem[i]);
+}
+
 static struct {
 	struct kvm_vm *vm;
 	char *hva;
@@ -358,28 +408,102 @@ static void test_concurrent_faults(void)
 	compat_vm_free(stress.vm);
 }
 
-/* An open file must not keep the VM alive, nor be read as if it still were. */
+/* KVM creates the VM's folder and removes it together with the VM. */
+static bool vm_exists(const char *path)
+{
+	char folder[128];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	*strrchr(folder, '/') = '\0';
+	return !stat(folder, &st);
+}
+
+/* Read to the end. Return: how many bytes, or -1 for an error that is not clean. */
+static ssize_t read_to_end(int fd)
+{
+	ssize_t n, sum = 0;
+	char buf[256];
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		sum += n;
+	return !n || errno == ENOENT || errno == ENODEV || errno == EIO ? sum : -1;
+}
+
+/* An open file can be read when the VMM has closed the VM, and lets it go then. */
 static void test_vm_gone(void)
 {
+	char *hva, path[128], buf[20];
+	bool before, after, clean;
 	struct kvm_vcpu *vcpu;
-	char *hva, buf[256];
 	struct kvm_vm *vm;
-	ssize_t first, later;
 	int fd;
 
 	vm = small_vm(&vcpu, 16, &hva);
 	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size, 16);
+	stage2_path(vm, path, sizeof(path));
 	fd = stage2_open(vm);
-	first = read(fd, buf, 20);
+	clean = read(fd, buf, sizeof(buf)) == sizeof(buf);
+	before = vm_exists(path);
 	compat_vm_free(vm);
-	lseek(fd, 0, SEEK_SET);
-	do {
-		later = read(fd, buf, sizeof(buf));
-	} while (later > 0);
-	ksft_test_result(first == 20 && (!later || errno == ENOENT ||
-					 errno == ENODEV || errno == EIO),
-			 "reading after the VM is gone ends cleanly\n");
+	clean &= !lseek(fd, 0, SEEK_SET) && read_to_end(fd) >= 0;
+	ksft_test_result(clean, "reading after the VM is gone ends cleanly\n");
 	close(fd);
+	after = vm_exists(path);
+	if (!before || after)
+		ksft_print_msg("before %d, after %d\n", before, after);
+	ksft_test_result(before && !after, "the VM goes with its last file\n");
+}
+
+/* A VMM that has run its guest, says where the file is, and waits to be killed. */
+static void vmm(int to_parent)
+{
+	char *hva, path[128] = "";
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	vm = small_vm(&vcpu, 16, &hva);
+	run_guest(vcpu, guest_touch, SLOT_GPA, 2 * vm->page_size, 8);
+	stage2_path(vm, path, sizeof(path));
+	if (write(to_parent, path, sizeof(path)) == sizeof(path))
+		pause();
+	_exit(1);
+}
+
+/* Stage 2 goes with the VMM's address space, the VM with the last file. */
+static void test_vmm_gone(void)
+{
+	char path[128], buf[20];
+	bool before, after, clean;
+	int fd, fds[2], status;
+	ssize_t later;
+	pid_t child;
+
+	TEST_ASSERT(!pipe(fds), "pipe: %s", strerror(errno));
+	child = fork();
+	TEST_ASSERT(child >= 0, "fork: %s", strerror(errno));
+	if (!child)
+		vmm(fds[1]);
+
+	close(fds[1]);
+	TEST_ASSERT(read(fds[0], path, sizeof(path)) == sizeof(path),
+		    "the VMM gave up");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	clean = read(fd, buf, sizeof(buf)) == sizeof(buf);
+	kill(child, SIGKILL);
+	TEST_ASSERT(waitpid(child, &status, 0) == child, "waitpid: %s",
+		    strerror(errno));
+	before = vm_exists(path);
+	clean &= read_to_end(fd) >= 0 && !lseek(fd, 0, SEEK_SET);
+	later = read_to_end(fd);
+	close(fd);
+	after = vm_exists(path);
+	if (!clean || later || !before || after)
+		ksft_print_msg("clean %d, then %zd bytes, before %d, after %d\n",
+			       clean, later, before, after);
+	ksft_test_result(clean && !later && before && !after,
+			 "when the VMM is gone, nothing is mapped\n");
+	close(fds[0]);
 }
 
 static void test_slot_gone(void)
@@ -415,7 +539,7 @@ int main(void)
 			       strerror(errno));
 	close(fd);
 
-	ksft_set_plan(9);
+	ksft_set_plan(12);
 	test_mode(vm);
 	kvm_vm_free(vm);
 
@@ -424,9 +548,11 @@ int main(void)
 	test_small_reads();
 	test_large_sparse();
 	test_mixed_leaves();
+	test_neighbours();
 	test_slot_gone();
 	test_concurrent_faults();
 	test_vm_gone();
+	test_vmm_gone();
 
 	ksft_finished();
 }

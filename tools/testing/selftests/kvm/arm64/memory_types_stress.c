@@ -29,7 +29,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,9 +58,6 @@
 #define NR_VCPUS	4
 #define NR_VMMS		2
 #define PATIENCE	120
-/* A vCPU makes so many accesses while there are so many changes. */
-#define BURST		64
-#define CHANGES		32
 
 /* The region: a block for huge pages, behind it small slots without a gap. */
 #define SLOT_PAGES	8
@@ -222,10 +218,9 @@ static void guest_stress_one(u64 *random)
 static void guest_stress(u64 id)
 {
 	u64 random = shared.seed + id;
-	u32 i;
 
 	for (;;) {
-		for (i = 0; i < BURST && !READ_ONCE(shared.pause); i++)
+		while (!READ_ONCE(shared.pause))
 			guest_stress_one(&random);
 		GUEST_SYNC(0);
 	}
@@ -579,18 +574,6 @@ struct vmm {
 	u64 changes;
 };
 
-static struct vmm vmms[NR_VMMS];
-
-static u64 count_changes(void)
-{
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < NR_VMMS; i++)
-		sum += READ_ONCE(vmms[i].changes);
-	return sum;
-}
-
 struct run {
 	struct slot *slot;
 	u32 first;
@@ -602,10 +585,7 @@ static void *run_hva(const struct run *run)
 	return hva_of(run->first);
 }
 
-/*
- * Up to @max pages in a slot of this thread, but mostly one or two: each page adds
- * to what a change costs.
- */
+/* Up to @max pages in a slot of this thread. */
 static struct run pick_run(struct vmm *vmm, u32 max)
 {
 	u32 nr = ARRAY_SIZE(slots) / NR_VMMS;
@@ -616,8 +596,6 @@ static struct run pick_run(struct vmm *vmm, u32 max)
 	if (vmm->id == BLOCK_SLOT % NR_VMMS && !below(&vmm->random, 8))
 		run.slot = &slots[BLOCK_SLOT];
 	run.first = run.slot->first + below(&vmm->random, run.slot->nr);
-	if (below(&vmm->random, 4))
-		max = min(max, 2U);
 	run.nr = min(1 + below(&vmm->random, max),
 		     run.slot->first + run.slot->nr - run.first);
 	return run;
@@ -959,36 +937,23 @@ static void *vmm_main(void *arg)
 	return NULL;
 }
 
-static void run_burst(struct kvm_vcpu *vcpu, u64 *random)
-{
-	enum event event;
-	enum view view;
-	u32 page;
-	u64 addr;
-
-	while ((event = vcpu_run_to_event(vcpu, &addr)) != EV_OK) {
-		TEST_ASSERT(find_page(addr, &view, &page), "%s at 0x%llx",
-			    event_names[event], (unsigned long long)addr);
-		stress.shared->seen[view][page][event] = 1;
-		/* Or again: there may be something else by now. */
-		if (event == EV_EFAULT && below(random, 2))
-			vcpu_skip_access(vcpu, addr);
-	}
-}
-
-/* Without a rest, four vCPUs leave the VMM no time to change anything. */
 static void *vcpu_main(void *arg)
 {
 	struct kvm_vcpu *vcpu = arg;
-	u64 random = limits.seed + vcpu->id, last;
+	u64 addr, random = limits.seed + vcpu->id;
+	enum event event;
+	enum view view;
+	u32 page;
 
 	do {
-		while (!READ_ONCE(stress.shared->pause)) {
-			last = count_changes();
-			run_burst(vcpu, &random);
-			while (count_changes() - last < CHANGES &&
-			       !READ_ONCE(stress.shared->pause))
-				sched_yield();
+		while ((event = vcpu_run_to_event(vcpu, &addr)) != EV_OK) {
+			TEST_ASSERT(find_page(addr, &view, &page),
+				    "%s at 0x%llx", event_names[event],
+				    (unsigned long long)addr);
+			stress.shared->seen[view][page][event] = 1;
+			/* Or again: there may be something else by now. */
+			if (event == EV_EFAULT && below(&random, 2))
+				vcpu_skip_access(vcpu, addr);
 		}
 	} while (park());
 
@@ -1321,10 +1286,20 @@ static u64 seconds(void)
 	return ts.tv_sec;
 }
 
-static bool is_over(u64 end)
+static u64 count_changes(const struct vmm *vmms)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < NR_VMMS; i++)
+		sum += vmms[i].changes;
+	return sum;
+}
+
+static bool is_over(const struct vmm *vmms, u64 end)
 {
 	return failed() || (limits.seconds && seconds() >= end) ||
-	       (limits.changes && count_changes() >= limits.changes);
+	       (limits.changes && count_changes(vmms) >= limits.changes);
 }
 
 /* Let all go until the next point at which they stand still. */
@@ -1343,6 +1318,7 @@ static void run_all(void)
 {
 	pthread_t threads[NR_VCPUS + NR_VMMS];
 	u64 random = limits.seed, start = seconds(), points = 0;
+	struct vmm vmms[NR_VMMS] = { };
 	u32 i;
 
 	pthread_barrier_init(&stress.arrive, NULL, ARRAY_SIZE(threads) + 1);
@@ -1359,7 +1335,7 @@ static void run_all(void)
 
 	pthread_barrier_wait(&stress.arrive);
 	check_all(&random);
-	for (points = 1; !is_over(start + limits.seconds); points++) {
+	for (points = 1; !is_over(vmms, start + limits.seconds); points++) {
 		run_once(false);
 		check_all(&random);
 	}
@@ -1368,7 +1344,7 @@ static void run_all(void)
 		pthread_join(threads[i], NULL);
 	alarm(0);
 	ksft_print_msg("%llu changes, %llu points, %llu s\n",
-		       (unsigned long long)count_changes(),
+		       (unsigned long long)count_changes(vmms),
 		       (unsigned long long)points,
 		       (unsigned long long)(seconds() - start));
 }

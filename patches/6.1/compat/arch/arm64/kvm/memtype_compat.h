@@ -18,6 +18,9 @@
 /* Blocks are taken away, not split, when dirty logging is enabled */
 #define MEMTYPE_HAS_SPLIT	0
 
+/* Normal NC at EL2, for which nothing asks, is an error */
+#define MEMTYPE_HYP_REFUSES_NC	1
+
 /* Are a guest's stage-2 tables the kernel's own, and not a hypervisor's? */
 static inline bool memtype_tables_are_here(void)
 {

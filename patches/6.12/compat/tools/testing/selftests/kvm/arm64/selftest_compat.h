@@ -54,6 +54,11 @@ static inline struct kvm_vm *compat_vm_create(struct kvm_vcpu **vcpu,
 	return vm;
 }
 
+/* What is left to do for a VM of vm_create() when it has its vCPUs. */
+static inline void compat_vm_finish(struct kvm_vm *vm)
+{
+}
+
 static inline u64 compat_get_reg(struct kvm_vcpu *vcpu, u64 id)
 {
 	u64 value;
