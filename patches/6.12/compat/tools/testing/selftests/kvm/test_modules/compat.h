@@ -10,7 +10,10 @@
 #include <linux/pfn_t.h>
 #include <linux/slab.h>
 
+/* Later stable releases of this kernel have it. */
+#ifndef kzalloc_obj
 #define kzalloc_obj(obj, gfp)	kzalloc(sizeof(obj), gfp)
+#endif
 
 /* Entries of a VM_MIXEDMAP mapping always get vma->vm_page_prot. */
 #define MEMTYPE_TEST_HAS_MIXED_PROT	0
