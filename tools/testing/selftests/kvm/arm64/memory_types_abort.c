@@ -389,7 +389,7 @@ static void write_code(struct lab *lab, const struct action *action)
 static enum outcome lab_run(struct lab *lab, const struct action *action,
 			    __u64 address, int *vector)
 {
-	const struct itimerval limit = { .it_value.tv_sec = 5 };
+	const struct itimerval limit = { .it_value.tv_sec = 20 };
 	const struct itimerval off = { };
 	struct kvm_vcpu *vcpu = lab->vcpu;
 	struct kvm_run *run = vcpu->run;
