@@ -409,16 +409,6 @@ struct probes {
 	struct stage2_line s2;
 };
 
-/* pKVM shares RAM with a guest, cacheable, and nothing else. */
-static const char *map_row(const struct row *row, struct mem *mem)
-{
-	if (compat_is_pkvm() && (row->truth != MEMORY || row->map == map_fsdax ||
-				 row->map == map_devdax))
-		return "pKVM maps nothing but RAM, and that cacheable";
-
-	return row->map(row, mem);
-}
-
 static void probe_stage2(struct lab *lab, struct probes *p)
 {
 	char *text = stage2_read(lab->vm);

@@ -576,14 +576,6 @@ static const char *guest_missing(const struct guest *guest)
 	return aarch32 ? NULL : "no AArch32 at EL0";
 }
 
-static const char *kind_missing(const struct row *row, struct mem *mem)
-{
-	if (compat_is_pkvm() && row->truth != MEMORY)
-		return "pKVM maps nothing but RAM, and that cacheable";
-
-	return row->map(row, mem);
-}
-
 static bool check_action(struct lab *lab, const struct action *action,
 			 enum s2_type type, __u64 base)
 {
@@ -620,7 +612,7 @@ static void test_guest(const struct guest *guest, const struct row *row,
 	struct lab lab;
 	bool ok;
 
-	skip = skip ?: kind_missing(row, &lab.mem);
+	skip = skip ?: map_row(row, &lab.mem);
 	if (skip) {
 		ksft_test_result_skip("%s, %s: %s\n", guest->name, row->shows,
 				      skip);
@@ -643,7 +635,7 @@ static void test_walks(const struct row *row, enum s2_type type)
 	bool ok = true;
 	int i;
 
-	skip = kind_missing(row, &lab.mem);
+	skip = map_row(row, &lab.mem);
 	if (skip) {
 		ksft_test_result_skip("stage-1 tables in %s: %s\n", row->shows,
 				      skip);
@@ -677,7 +669,7 @@ static void print_table(void)
 	int i, k;
 
 	for (k = 0; k < ARRAY_SIZE(kinds); k++) {
-		skip = kind_missing(&kinds[k].row, &labs[k].mem);
+		skip = map_row(&kinds[k].row, &labs[k].mem);
 		printf("%s%s", k ? " | " : "access | ", skip ?: kinds[k].row.shows);
 		labs[k].vm = NULL;
 		if (!skip)

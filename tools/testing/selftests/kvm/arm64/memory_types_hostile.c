@@ -998,27 +998,16 @@ static void run_test(const struct test *test)
 /* What all tests need. */
 static void check_host(void)
 {
-	struct kvm_vm *vm;
 	struct mem mem;
 	const char *skip;
 	int fd;
 
-	if (compat_is_pkvm())
-		ksft_exit_skip("pKVM: stage 2 is the hypervisor's\n");
-
+	stage2_or_skip();
 	mem.size = 2 * BLOCK;
 	skip = open_module(&region_nc, &mem, &fd);
 	if (skip)
 		ksft_exit_skip("%s\n", skip);
 	close(fd);
-
-	vm = vm_create_barebones();
-	fd = stage2_open(vm);
-	if (fd < 0)
-		ksft_exit_skip("no stage2_memory_types in debugfs: %s\n",
-			       strerror(errno));
-	close(fd);
-	kvm_vm_free(vm);
 }
 
 static void on_alarm(int sig)

@@ -1473,21 +1473,9 @@ static void parse_options(int argc, char **argv)
 /* Skip as a whole where nothing could be judged. */
 static void check_host(void)
 {
-	struct kvm_vm *vm;
-	int fd;
-
-	if (compat_is_pkvm())
-		ksft_exit_skip("pKVM: stage 2 is the hypervisor's\n");
+	stage2_or_skip();
 	if (getpagesize() != PAGE)
 		ksft_exit_skip("pages other than 4K\n");
-
-	vm = vm_create_barebones();
-	fd = stage2_open(vm);
-	if (fd < 0)
-		ksft_exit_skip("no stage2_memory_types in debugfs: %s\n",
-			       strerror(errno));
-	close(fd);
-	kvm_vm_free(vm);
 }
 
 int main(int argc, char **argv)

@@ -334,6 +334,19 @@ static inline const char *map_vfio(const struct row *row, struct mem *mem)
 	return NULL;
 }
 
+/*
+ * Return: why the row cannot run here, or NULL. pKVM shares RAM with a guest,
+ * cacheable, and nothing else.
+ */
+static inline const char *map_row(const struct row *row, struct mem *mem)
+{
+	if (compat_is_pkvm() && (row->truth != MEMORY || row->map == map_fsdax ||
+				 row->map == map_devdax))
+		return "pKVM maps nothing but RAM, and that cacheable";
+
+	return row->map(row, mem);
+}
+
 /* Memory of the test module that belongs into this row of the truth table. */
 #define REGION(row)	.map = map_module, .truth = row, \
 			.source = KVM_MEMTYPE_TEST_REGION

@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 #include "kvm_util.h"
+#include "kselftest.h"
+
+#include "selftest_compat.h"
 
 struct stage2_line {
 	unsigned long long first;
@@ -37,6 +40,24 @@ static inline int stage2_open(struct kvm_vm *vm)
 
 	stage2_path(vm, path, sizeof(path));
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Skip the whole test where nobody can say what stage 2 maps. */
+static inline void stage2_or_skip(void)
+{
+	struct kvm_vm *vm;
+	int fd;
+
+	if (compat_is_pkvm())
+		ksft_exit_skip("pKVM: stage 2 is the hypervisor's\n");
+
+	vm = vm_create_barebones();
+	fd = stage2_open(vm);
+	if (fd < 0)
+		ksft_exit_skip("no stage2_memory_types in debugfs: %s\n",
+			       strerror(errno));
+	close(fd);
+	kvm_vm_free(vm);
 }
 
 /* Read from the start in pieces of @chunk bytes. Free the text after use. */
