@@ -6,7 +6,7 @@ VARIANT ?= patched
 export KERNEL LINUX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare check check-debug series tree build boot test bench regress mutants refresh setup
+.PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants refresh setup
 # Each target is a chain of long steps that share folders.
 .NOTPARALLEL:
 
@@ -48,6 +48,9 @@ bench: setup ## instructions of faults and munmap, as shipped and patched, into 
 
 regress: setup ## the kernel's own KVM selftests, as shipped and patched, into docs/regress
 	@lab/regress $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
+
+vmm: tree ## Debian's QEMU and guest with assigned devices, as shipped and patched (VMM=7.2, 10.0 or 11.1)
+	@lab/vmm $(KERNEL) $(VMM)
 
 mutants: tree ## does some test notice each deliberate break of the series? into docs/mutants.txt
 	@lab/mutants $(KERNEL)
