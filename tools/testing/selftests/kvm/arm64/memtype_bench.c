@@ -274,7 +274,8 @@ static const char *map_vfio(const struct backing *backing, struct mem *mem)
 	if (!map_over(mem, MAP_SHARED, device, info.offset))
 		return strerror(errno);
 
-	populate(mem);
+	if (!(backing->flags & KVM_MEMTYPE_TEST_LAZY))
+		populate(mem);
 	return NULL;
 }
 
@@ -347,6 +348,10 @@ static const struct backing anon_4k = { "anon-4k", map_anon_4k, .ram = true };
 static const struct backing thp = { "thp", map_thp, .ram = true };
 static const struct backing hugetlb = { "hugetlb", map_hugetlb, .ram = true };
 static const struct backing vfio_bar = { "vfio-bar", map_vfio };
+static const struct backing vfio_bar_lazy = {
+	"vfio-bar-lazy", map_vfio, .flags = KVM_MEMTYPE_TEST_LAZY,
+};
+
 static const struct backing nomap_wb = {
 	"nomap-wb", map_module, .type = KVM_MEMTYPE_TEST_WB,
 };
@@ -552,6 +557,7 @@ static const struct row rows[] = {
 	{ "first-touch", first_touch, &thp, GIB },
 	{ "first-touch", first_touch, &hugetlb, GIB },
 	{ "first-touch", first_touch, &vfio_bar, 16 * GIB },
+	{ "first-touch", first_touch, &vfio_bar_lazy, GIB },
 	{ "first-touch", first_touch, &nomap_wb, 16 * GIB },
 	{ "first-touch", first_touch, &nomap_nc, 16 * GIB },
 	{ "first-touch", first_touch, &nomap_lazy, GIB },
