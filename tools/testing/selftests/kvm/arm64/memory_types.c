@@ -1253,19 +1253,6 @@ static void test_mte_remaps(void)
 		test_mte_remap(&mte_remaps[i]);
 }
 
-/* Physical address of memory that this process has touched. */
-static __u64 phys_of(void *hva)
-{
-	off_t offset = (unsigned long)hva / getpagesize() * sizeof(__u64);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	__u64 entry = 0;
-
-	TEST_ASSERT(pread(fd, &entry, sizeof(entry), offset) == sizeof(entry),
-		    "pagemap: %s", strerror(errno));
-	close(fd);
-	return (entry & ((1ULL << 55) - 1)) * getpagesize();
-}
-
 /* Let the test module look at the page behind @hva. Return: a file, or -1. */
 static int watch_page(void *hva)
 {

@@ -89,14 +89,19 @@ static inline void unmap(struct mem *mem)
 		close(mem->fd);
 }
 
-/* Open the test module's device and choose what it maps. */
-static inline const char *open_module(const struct row *row, struct mem *mem, int *fd)
+/*
+ * Open the test module's device and choose what it maps. @phys is for rows whose
+ * source is physical memory.
+ */
+static inline const char *open_module_at(const struct row *row, __u64 phys,
+					 struct mem *mem, int *fd)
 {
 	struct kvm_memtype_test_setup setup = {
 		.source = row->source,
 		.type = row->type,
 		.flags = row->flags,
 		.pte_type = row->pte_type,
+		.phys = phys,
 		.size = mem->size,
 	};
 
@@ -110,8 +115,15 @@ static inline const char *open_module(const struct row *row, struct mem *mem, in
 	close(*fd);
 	if (errno == ENXIO)
 		return "kvm_memtype_test has no memory (phys=, size=)";
+	if (errno == ENOMEM)
+		return "not enough contiguous memory";
 	TEST_ASSERT(errno == EOPNOTSUPP, "setup: %s", strerror(errno));
 	return "not in this kernel";
+}
+
+static inline const char *open_module(const struct row *row, struct mem *mem, int *fd)
+{
+	return open_module_at(row, 0, mem, fd);
 }
 
 static inline const char *map_module(const struct row *row, struct mem *mem)
@@ -142,6 +154,19 @@ static inline struct kvm_memtype_test_page module_page(int fd, __u64 index)
 	TEST_ASSERT(!ioctl(fd, KVM_MEMTYPE_TEST_PAGE, &page),
 		    "KVM_MEMTYPE_TEST_PAGE: %s", strerror(errno));
 	return page;
+}
+
+/* Physical address of memory that this process has touched. */
+static inline __u64 phys_of(void *hva)
+{
+	off_t offset = (unsigned long)hva / getpagesize() * sizeof(__u64);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	__u64 entry = 0;
+
+	TEST_ASSERT(pread(fd, &entry, sizeof(entry), offset) == sizeof(entry),
+		    "pagemap: %s", strerror(errno));
+	close(fd);
+	return (entry & ((1ULL << 55) - 1)) * getpagesize();
 }
 
 /* /dev/mem on a page that stays allocated, because KVM takes a reference. */
@@ -311,21 +336,29 @@ static inline int vfio_open(const char *bdf)
 }
 
 /* BAR 2 must be RAM-like: ivshmem's is. */
-static inline const char *map_vfio(const struct row *row, struct mem *mem)
+static inline struct vfio_region_info vfio_bar(int device)
 {
 	struct vfio_region_info info = {
 		.argsz = sizeof(info),
 		.index = VFIO_PCI_BAR2_REGION_INDEX,
 	};
+
+	TEST_ASSERT(!ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info) &&
+		    info.size && (info.flags & VFIO_REGION_INFO_FLAG_MMAP),
+		    "%s: BAR 2 cannot be mapped", options.vfio);
+	return info;
+}
+
+static inline const char *map_vfio(const struct row *row, struct mem *mem)
+{
+	struct vfio_region_info info;
 	int device;
 
 	if (!options.vfio)
 		return "not named on the command line";
 
 	device = vfio_open(options.vfio);
-	TEST_ASSERT(!ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info) &&
-		    info.size && (info.flags & VFIO_REGION_INFO_FLAG_MMAP),
-		    "%s: BAR 2 cannot be mapped", options.vfio);
+	info = vfio_bar(device);
 	mem->fd = -1;
 	mem->size = 4 * getpagesize();
 	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -363,5 +396,9 @@ static inline const char *map_row(const struct row *row, struct mem *mem)
 		.pte_type = KVM_MEMTYPE_TEST_##t
 #define PAGES	(MIXED | KVM_MEMTYPE_TEST_STRUCT_PAGE)
 #define SPLIT	KVM_MEMTYPE_TEST_SPLIT
+#define MKWRITE	(LAZY | KVM_MEMTYPE_TEST_MKWRITE)
+#define SWAP	(LAZY | KVM_MEMTYPE_TEST_SWAP)
+#define ODD(t)	(LAZY | KVM_MEMTYPE_TEST_PTE_TYPE | KVM_MEMTYPE_TEST_ODD), \
+		.pte_type = KVM_MEMTYPE_TEST_##t
 
 #endif /* SELFTEST_KVM_MEMTYPE_BACKING_H */

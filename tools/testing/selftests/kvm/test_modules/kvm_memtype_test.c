@@ -63,11 +63,21 @@ static pgprot_t memtype_test_prot(pgprot_t prot, u32 type)
 	}
 }
 
-/* The type that the entries of @vma get. */
+static unsigned long memtype_test_middle(const struct memtype_test *test)
+{
+	return test->nr_pages / 2;
+}
+
+/* The type that the entry for page number @index gets in @vma. */
 static pgprot_t memtype_test_entry_prot(const struct memtype_test *test,
-					const struct vm_area_struct *vma)
+					const struct vm_area_struct *vma,
+					unsigned long index)
 {
 	if (!(test->setup.flags & KVM_MEMTYPE_TEST_PTE_TYPE))
+		return vma->vm_page_prot;
+
+	if ((test->setup.flags & KVM_MEMTYPE_TEST_ODD) &&
+	    index != memtype_test_middle(test))
 		return vma->vm_page_prot;
 
 	return memtype_test_prot(vm_get_page_prot(vma->vm_flags),
@@ -77,6 +87,15 @@ static pgprot_t memtype_test_entry_prot(const struct memtype_test *test,
 static unsigned long memtype_test_pfn(const struct memtype_test *test,
 				      unsigned long index)
 {
+	if (test->setup.flags & KVM_MEMTYPE_TEST_SWAP) {
+		unsigned long middle = memtype_test_middle(test);
+
+		if (index == middle)
+			index = middle + 1;
+		else if (index == middle + 1)
+			index = middle;
+	}
+
 	if (test->pages)
 		return page_to_pfn(test->pages[index]);
 
@@ -99,7 +118,10 @@ static void memtype_test_free_pages(struct memtype_test *test)
 
 static int memtype_test_alloc_pages(struct memtype_test *test)
 {
-	unsigned long i;
+	bool blocks = test->setup.flags & KVM_MEMTYPE_TEST_BLOCKS;
+	unsigned int order = blocks ? get_order(PMD_SIZE) : 0;
+	unsigned long i, k;
+	struct page *page;
 	void *va;
 
 	test->pages = kvcalloc(test->nr_pages, sizeof(*test->pages),
@@ -107,17 +129,23 @@ static int memtype_test_alloc_pages(struct memtype_test *test)
 	if (!test->pages)
 		return -ENOMEM;
 
-	for (i = 0; i < test->nr_pages; i++) {
-		test->pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-		if (!test->pages[i]) {
+	for (i = 0; i < test->nr_pages; i += 1UL << order) {
+		page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
+				   order);
+		if (!page) {
 			memtype_test_free_pages(test);
 			return -ENOMEM;
 		}
 
+		/* Each page has a reference count of its own, as KVM wants it. */
+		split_page(page, order);
+		for (k = 0; k < 1UL << order; k++)
+			test->pages[i + k] = page + k;
+
 		/* A mapping that is not cacheable must not see stale memory. */
-		va = page_address(test->pages[i]);
-		arch_wb_cache_pmem(va, PAGE_SIZE);
-		arch_invalidate_pmem(va, PAGE_SIZE);
+		va = page_address(page);
+		arch_wb_cache_pmem(va, PAGE_SIZE << order);
+		arch_invalidate_pmem(va, PAGE_SIZE << order);
 	}
 
 	return 0;
@@ -141,8 +169,24 @@ static int memtype_test_check_flags(const struct kvm_memtype_test_setup *setup)
 			return -EINVAL;
 	}
 
+	if ((flags & (KVM_MEMTYPE_TEST_MKWRITE | KVM_MEMTYPE_TEST_SWAP)) &&
+	    !(flags & KVM_MEMTYPE_TEST_LAZY))
+		return -EINVAL;
+
+	if ((flags & KVM_MEMTYPE_TEST_MKWRITE) &&
+	    (flags & KVM_MEMTYPE_TEST_PTE_TYPE))
+		return -EINVAL;
+
+	if ((flags & KVM_MEMTYPE_TEST_ODD) &&
+	    !(flags & KVM_MEMTYPE_TEST_PTE_TYPE))
+		return -EINVAL;
+
+	if ((flags & KVM_MEMTYPE_TEST_BLOCKS) &&
+	    (setup->source != KVM_MEMTYPE_TEST_RAM || setup->size % PMD_SIZE))
+		return -EINVAL;
+
 	if (flags & KVM_MEMTYPE_TEST_SPLIT) {
-		if (setup->source != KVM_MEMTYPE_TEST_REGION ||
+		if (setup->source == KVM_MEMTYPE_TEST_RAM ||
 		    (flags & (KVM_MEMTYPE_TEST_LAZY | KVM_MEMTYPE_TEST_MIXEDMAP)))
 			return -EINVAL;
 	}
@@ -288,7 +332,7 @@ static vm_fault_t memtype_test_insert(const struct memtype_test *test,
 				      struct vm_area_struct *vma,
 				      unsigned long addr, unsigned long index)
 {
-	pgprot_t prot = memtype_test_entry_prot(test, vma);
+	pgprot_t prot = memtype_test_entry_prot(test, vma, index);
 
 	if (test->setup.flags & KVM_MEMTYPE_TEST_STRUCT_PAGE)
 		return vmf_insert_page(vma, addr, test->pages[index]);
@@ -317,6 +361,17 @@ static vm_fault_t memtype_test_fault(struct vm_fault *vmf)
 
 static const struct vm_operations_struct memtype_test_vm_ops = {
 	.fault = memtype_test_fault,
+};
+
+/* The process writes to a read-only entry: let it. */
+static vm_fault_t memtype_test_mkwrite(struct vm_fault *vmf)
+{
+	return 0;
+}
+
+static const struct vm_operations_struct memtype_test_mkwrite_vm_ops = {
+	.fault = memtype_test_fault,
+	.pfn_mkwrite = memtype_test_mkwrite,
 };
 
 /* Physically contiguous memory, as most drivers map their BARs. */
@@ -408,7 +463,8 @@ static int memtype_test_mmap(struct file *file, struct vm_area_struct *vma)
 #endif
 	vma->vm_page_prot = memtype_test_prot(vma->vm_page_prot,
 					      test->setup.type);
-	vma->vm_ops = &memtype_test_vm_ops;
+	vma->vm_ops = test->setup.flags & KVM_MEMTYPE_TEST_MKWRITE ?
+		      &memtype_test_mkwrite_vm_ops : &memtype_test_vm_ops;
 
 	if (test->setup.flags & KVM_MEMTYPE_TEST_LAZY)
 		return 0;

@@ -47,10 +47,22 @@ enum kvm_memtype_test_type {
 #define KVM_MEMTYPE_TEST_STRUCT_PAGE	0x10
 /*
  * Two calls of remap_pfn_range(), the second half of the memory first: the VMA is
- * not contiguous. Needs source REGION, and neither LAZY nor MIXEDMAP.
+ * not contiguous. Not with source RAM, and neither LAZY nor MIXEDMAP.
  */
 #define KVM_MEMTYPE_TEST_SPLIT		0x20
-#define KVM_MEMTYPE_TEST_FLAGS		0x3f
+/*
+ * Entries of a shared mapping are read-only until the process writes, page by
+ * page, and become writable in place: no MMU notifier is told. Needs LAZY, without
+ * PTE_TYPE.
+ */
+#define KVM_MEMTYPE_TEST_MKWRITE	0x40
+/* Each PMD_SIZE of memory is contiguous and aligned. Needs source RAM. */
+#define KVM_MEMTYPE_TEST_BLOCKS		0x80
+/* The page in the middle and the one behind it change places. Needs LAZY. */
+#define KVM_MEMTYPE_TEST_SWAP		0x100
+/* Only the page in the middle has an entry of @pte_type. Needs PTE_TYPE. */
+#define KVM_MEMTYPE_TEST_ODD		0x200
+#define KVM_MEMTYPE_TEST_FLAGS		0x3ff
 
 /**
  * struct kvm_memtype_test_setup - what later mmap()s of this file map
