@@ -315,24 +315,34 @@ static inline int vfio_group_of(const char *bdf)
 	return open(path, O_RDWR | O_CLOEXEC);
 }
 
+/* What a VMM has open to use a PCI device. */
+struct vfio {
+	int container;
+	int group;
+	int device;
+};
+
+static inline void vfio_open_device(const char *bdf, struct vfio *vfio)
+{
+	vfio->group = vfio_group_of(bdf);
+	TEST_ASSERT(vfio->group >= 0, "%s is not bound to vfio-pci", bdf);
+	vfio->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	TEST_ASSERT(!ioctl(vfio->group, VFIO_GROUP_SET_CONTAINER,
+			   &vfio->container) &&
+		    !ioctl(vfio->container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
+		    "%s: no container: %s", bdf, strerror(errno));
+	vfio->device = ioctl(vfio->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	TEST_ASSERT(vfio->device >= 0, "%s: %s", bdf, strerror(errno));
+}
+
 /* Return: the file of the PCI device. It stays open, as container and group. */
 static inline int vfio_open(const char *bdf)
 {
-	static int device = -1;
-	int container, group;
+	static struct vfio vfio = { .device = -1 };
 
-	if (device >= 0)
-		return device;
-
-	group = vfio_group_of(bdf);
-	TEST_ASSERT(group >= 0, "%s is not bound to vfio-pci", bdf);
-	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	TEST_ASSERT(!ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) &&
-		    !ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
-		    "%s: no container: %s", bdf, strerror(errno));
-	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
-	TEST_ASSERT(device >= 0, "%s: %s", bdf, strerror(errno));
-	return device;
+	if (vfio.device < 0)
+		vfio_open_device(bdf, &vfio);
+	return vfio.device;
 }
 
 /* BAR 2 must be RAM-like: ivshmem's is. */
