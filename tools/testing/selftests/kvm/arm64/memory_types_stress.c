@@ -301,7 +301,17 @@ static const struct row rows[] = {
 
 #define MODULE_PAGES	64
 
-static struct kind kinds[ARRAY_SIZE(rows) + 8];
+/* Of these there is enough for a block, behind what the others take. */
+static const struct row block_rows[] = {
+	{ REGION(COHERENT), WB, NAMED("block WB") },
+	{ REGION(COHERENT), WB, .flags = MIXED, NAMED("block WB mixed") },
+	{ REGION(NONCACHEABLE), NC, NAMED("block NC") },
+	{ REGION(NONCACHEABLE), NC, .flags = LAZY, NAMED("block NC lazy") },
+	{ REGION(DEVICE), NGNRE, NAMED("block nGnRE") },
+	{ REGION(RELAXED), NGNRNE, .flags = ANY, NAMED("block nGnRnE any") },
+};
+
+static struct kind kinds[ARRAY_SIZE(rows) + ARRAY_SIZE(block_rows) + 8];
 static u32 nr_kinds;
 
 static struct kind *add_kind(const char *name, enum truth truth, int fd,
@@ -335,22 +345,22 @@ static void add_ordinary_kinds(void)
  * Memory without a KVA is the same for all rows, so each gets a part of its own:
  * types that do not match would let host and guest see different data.
  */
-static const char *add_module_kind(const struct row *row, u32 number)
+static const char *add_module_kind(const struct row *row, u64 offset, u32 nr)
 {
-	struct mem mem = { .size = MODULE_PAGES * PAGE };
 	bool region = row->source == KVM_MEMTYPE_TEST_REGION;
+	struct mem mem = { .size = nr * PAGE };
 	const char *skip;
 	struct kind *k;
 	int fd;
 
 	if (region)
-		mem.size *= number + 1;
+		mem.size += offset;
 	skip = open_module(row, &mem, &fd);
 	if (skip)
 		return skip;
 
-	k = add_kind(row->shows, row->truth, fd, MAP_SHARED, MODULE_PAGES);
-	k->offset = mem.size - MODULE_PAGES * PAGE;
+	k = add_kind(row->shows, row->truth, fd, MAP_SHARED, nr);
+	k->offset = mem.size - nr * PAGE;
 	k->pfnmap = !(row->flags & MIXED);
 	k->vma_cacheable = row->type == KVM_MEMTYPE_TEST_WB;
 	k->no_protect = row->flags & KVM_MEMTYPE_TEST_PTE_TYPE;
@@ -395,7 +405,8 @@ static void add_vfio_kind(void)
 	TEST_ASSERT(!ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info) &&
 		    info.size >= MODULE_PAGES * PAGE,
 		    "%s: BAR 2 is too small", options.vfio);
-	k = add_kind("vfio-pci BAR", RELAXED, fd, MAP_SHARED, MODULE_PAGES);
+	k = add_kind("vfio-pci BAR", RELAXED, fd, MAP_SHARED,
+		     info.size < BLOCK ? MODULE_PAGES : NR_BLOCK);
 	k->offset = info.offset;
 	k->pfnmap = true;
 	k->vma_cacheable = false;
@@ -418,18 +429,44 @@ static void clear_kind(const struct kind *k)
 	munmap(hva, k->pages * PAGE);
 }
 
+static u64 region_size(void)
+{
+	FILE *file = fopen("/sys/module/kvm_memtype_test/parameters/size", "r");
+	unsigned long long size = 0;
+
+	if (file) {
+		if (fscanf(file, "%llu", &size) != 1)
+			size = 0;
+		fclose(file);
+	}
+
+	return size;
+}
+
 static void add_kinds(void)
 {
 	const char *skip;
+	u64 offset = 0;
 	u32 i;
 
 	add_ordinary_kinds();
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		skip = add_module_kind(&rows[i], i);
+	for (i = 0; i < ARRAY_SIZE(rows); i++, offset += MODULE_PAGES * PAGE) {
+		skip = add_module_kind(&rows[i], offset, MODULE_PAGES);
 		if (skip && !strcmp(skip, "not in this kernel"))
 			ksft_print_msg("%s: %s\n", rows[i].shows, skip);
 		else if (skip)
 			ksft_exit_skip("%s\n", skip);
+	}
+
+	offset = (offset + BLOCK - 1) & ~(BLOCK - 1);
+	for (i = 0; i < ARRAY_SIZE(block_rows); i++, offset += BLOCK) {
+		if (offset + BLOCK > region_size()) {
+			ksft_print_msg("kvm_memtype_test: no memory for blocks (size=)\n");
+			break;
+		}
+		skip = add_module_kind(&block_rows[i], offset, NR_BLOCK);
+		if (skip)
+			ksft_print_msg("%s: %s\n", block_rows[i].shows, skip);
 	}
 	add_private_kind("private RAM WB", MEMORY, KVM_MEMTYPE_TEST_WB);
 	add_private_kind("private RAM NC", NONCACHEABLE, KVM_MEMTYPE_TEST_NC);
@@ -477,6 +514,8 @@ static struct {
 	u32 busy_vmms;
 	bool stop;
 	u64 stamp;
+	/* How often stage 2 had a block of memory that is mapped by PFN. */
+	u64 blocks;
 } stress;
 
 static struct {
@@ -779,14 +818,24 @@ static void change_fork(struct vmm *vmm)
 	waitpid(child, NULL, 0);
 }
 
-/* A huge page, if there is one to be had, or what is left of it put together. */
+/*
+ * A huge page, if there is one to be had, or what is left of it put together; or as
+ * much memory by PFN, of which stage 2 can have a block too.
+ */
 static void change_block(struct vmm *vmm)
 {
 	struct run run = { &slots[BLOCK_SLOT], NR_SMALL, NR_BLOCK };
+	const struct kind *k = &kinds[below(&vmm->random, nr_kinds)];
 	void *hva = run_hva(&run);
 
 	if (vmm->id != BLOCK_SLOT % NR_VMMS)
 		return change_map(vmm);
+
+	if (k->fd >= 0 && k->pages == NR_BLOCK && kind_fits(k, run.slot)) {
+		map_pages(&run, k, PROT_READ | PROT_WRITE, 0);
+		put_stamp(run.first);
+		return;
+	}
 
 	switch (below(&vmm->random, 3)) {
 	case 0:
@@ -915,13 +964,13 @@ struct change {
 };
 
 static const struct change changes[] = {
-	{ change_map, 630 },
+	{ change_map, 609 },
 	{ change_unmap, 60 },
 	{ change_protect, 130 },
 	{ change_zap, 130 },
 	{ change_remove, 10 },
 	{ change_lock, 10 },
-	{ change_block, 9 },
+	{ change_block, 30 },
 	{ change_slot, 20 },
 	{ change_fork, 1 },
 };
@@ -1075,6 +1124,7 @@ static u32 count_perm(const char *list, char perm)
 static void check_line(const struct stage2_line *l)
 {
 	u32 writable = 0, executable = 0, page;
+	const struct kind *k = pages[NR_SMALL].kind;
 	unsigned long long gpa;
 	const char *want;
 	enum view view;
@@ -1092,6 +1142,9 @@ static void check_line(const struct stage2_line *l)
 		writable += may_write(view, page);
 		executable += want && !strcmp(want, "Normal-WB");
 	}
+
+	stress.blocks += l->first >= VIEW_GPA(HUGE) && strstr(l->leaf, "2M:") &&
+			 k && k->fd >= 0;
 
 	if (count_perm(l->perm, 'w') > writable)
 		complain(CHECK_STAGE2, page, view, l->perm,
@@ -1379,9 +1432,10 @@ static void run_all(void)
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		pthread_join(threads[i], NULL);
 	alarm(0);
-	ksft_print_msg("%llu changes, %llu points, %llu s\n",
+	ksft_print_msg("%llu changes, %llu points, %llu with a block by PFN, %llu s\n",
 		       (unsigned long long)count_changes(),
 		       (unsigned long long)points + 1,
+		       (unsigned long long)stress.blocks,
 		       (unsigned long long)(seconds() - start));
 }
 
