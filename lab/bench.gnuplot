@@ -6,7 +6,7 @@
 
 csv = docs.'/bench.csv'
 kernels = system("awk -F, '/^[0-9]/ && !seen[$1]++ { print $1 }' ".csv)
-memories = "anon-4k thp hugetlb vfio-bar nomap-wb nomap-nc nomap-wb-lazy nomap-wb-scattered"
+memories = "anon-4k thp hugetlb vfio-bar vfio-bar-lazy nomap-wb nomap-nc nomap-wb-lazy nomap-wb-scattered"
 about = system("sed -n '/SPDX/d; s/^# //p' ".csv)
 
 # "nan": a kernel need not have each of them, and gnuplot gives up on an empty plot.
