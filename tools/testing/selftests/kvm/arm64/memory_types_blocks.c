@@ -629,11 +629,16 @@ static bool same_leaves(const char *text)
 	return ok;
 }
 
-/* All of the line is something that the VMM has mapped. */
+/*
+ * All of the line is something that the VMM has mapped. The line does not say where
+ * write access is, but whether all of it has that, or nothing.
+ */
 static bool host_has(const struct stage2_line *l)
 {
 	u32 at = (l->first - GPA) / page, end = (l->last + 1 - GPA) / page;
-	bool writable = false;
+	u64 leaves = count_leaves(l, 1) + count_leaves(l, per_block) +
+		     (per_big ? count_leaves(l, per_big) : 0);
+	bool some = false, every = true, writable;
 	u32 left, step;
 
 	for (; at < end; at += step) {
@@ -644,14 +649,17 @@ static bool host_has(const struct stage2_line *l)
 		    strcmp(truth_type(run->truth) ?: "refused", l->type))
 			return false;
 
-		writable |= run->writable && !(slot->flags & KVM_MEM_READONLY);
+		writable = run->writable && !(slot->flags & KVM_MEM_READONLY);
+		some |= writable;
+		every &= writable;
 		step = run->first + run->nr - page_of(slot, at);
 		left = slot->gpage + slot->nr - at;
 		if (step > left)
 			step = left;
 	}
 
-	return writable || !count_writable(l);
+	return (some || !count_writable(l)) &&
+	       (every || count_writable(l) < leaves);
 }
 
 /* Stage 2 has nothing but what the host has. True while vCPUs run, too. */
