@@ -87,8 +87,9 @@ static pteval_t host_entry(struct mm_struct *mm, unsigned long addr)
 
 /*
  * How far the entries from @addr to @end, of one PMD table at most, are as
- * wanted: @want at @addr, and one page on with each page. Stops where interrupts have
- * been off long enough, but never at @addr, except if that entry is not.
+ * wanted: @want at @addr, and one page on with each page. @addr is aligned to
+ * PMD_SIZE. Stops at an entry that is not; and at another such address, when
+ * interrupts have been off long enough.
  */
 static unsigned long agree_up_to(struct mm_struct *mm, unsigned long addr,
 				 unsigned long end, pteval_t want)
@@ -188,8 +189,10 @@ bool kvm_pfnmap_is_block(struct mm_struct *mm, unsigned long hva,
 	for (addr = start; addr != start + size; addr = next) {
 		next = agree_up_to(mm, addr, start + size,
 				   want + (addr - start));
-		if (next == addr)
+		if (next == addr || !IS_ALIGNED(next, PMD_SIZE)) {
+			addr = next;
 			goto no;
+		}
 	}
 
 	return true;
