@@ -4,9 +4,10 @@
  *
  * Scenario: a guest goes over memory of each type in the ways in which drivers and
  * libraries do: aligned and unaligned stores, a copy to it and from it, reads.
- * One result for each way: MB/s on hardware. An emulator that counts instructions
- * shows these; it models neither caches nor write-combining, so there the figures
- * say what an access takes to execute and nothing about the memory.
+ * One result for each way, beside the type that memory-types.rst has for the memory:
+ * MB/s on hardware. An emulator that counts instructions shows these; it models
+ * neither caches nor write-combining, so there the figures say what an access takes to
+ * execute and nothing about the memory.
  *
  * A way that the memory type does not allow says so instead: an alignment fault in
  * the guest, or, on a kernel that does not give it to the guest, KVM_RUN failing.
@@ -59,12 +60,16 @@ static void guest_note(u64 addr, enum event event)
 	shared.event = event;
 }
 
-#define FOR_EACH_CHUNK(p)						\
-	for (u64 p = addr; p != addr + size && !READ_ONCE(shared.event); p += CHUNK)
+static bool go_on(u64 p, u64 end)
+{
+	return p != end && !READ_ONCE(shared.event);
+}
 
 static void guest_store(u64 addr, u64 size)
 {
-	FOR_EACH_CHUNK(p) {
+	u64 p;
+
+	for (p = addr; go_on(p, addr + size); p += CHUNK) {
 		register u64 x0 asm("x0") = p;
 
 		asm volatile("str xzr, [%0]\n"
@@ -82,7 +87,9 @@ static void guest_store(u64 addr, u64 size)
 /* The last one of a chunk would reach into the next one. */
 static void guest_store_unaligned(u64 addr, u64 size)
 {
-	FOR_EACH_CHUNK(p) {
+	u64 p;
+
+	for (p = addr; go_on(p, addr + size); p += CHUNK) {
 		register u64 x0 asm("x0") = p;
 
 		asm volatile("stur xzr, [%0, #1]\n"
@@ -115,21 +122,25 @@ static void copy_chunk(u64 to, u64 from)
 
 static void guest_copy_to(u64 addr, u64 size)
 {
-	FOR_EACH_CHUNK(p)
+	u64 p;
+
+	for (p = addr; go_on(p, addr + size); p += CHUNK)
 		copy_chunk(p, (u64)shared.buffer);
 }
 
 static void guest_copy_from(u64 addr, u64 size)
 {
-	FOR_EACH_CHUNK(p)
+	u64 p;
+
+	for (p = addr; go_on(p, addr + size); p += CHUNK)
 		copy_chunk((u64)shared.buffer, p);
 }
 
 static void guest_read(u64 addr, u64 size)
 {
-	u64 a, b;
+	u64 a, b, p;
 
-	FOR_EACH_CHUNK(p)
+	for (p = addr; go_on(p, addr + size); p += CHUNK)
 		asm volatile("ldp %0, %1, [%2]\n"
 			     "ldp %0, %1, [%2, #16]\n"
 			     "ldp %0, %1, [%2, #32]\n"
@@ -186,7 +197,7 @@ static const char *map_bar(const struct row *row, struct mem *mem)
 		return "this BAR cannot be mapped";
 
 	mem->fd = -1;
-	mem->size = min((u64)perf.size, (u64)info.size);
+	mem->size = info.size < perf.size ? info.size : perf.size;
 	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			device, info.offset);
 	return mem->hva == MAP_FAILED ? strerror(errno) : NULL;
@@ -287,6 +298,7 @@ static void measure(struct guest *g, const struct row *row, const struct way *wa
 		    u64 size, bool instructions)
 {
 	u64 empty, total = 0, passes = 0, one = 0;
+	const char *type = truth_type(row->truth) ?: "refused";
 	const char *why = NULL;
 
 	/* What the first touch takes is not of interest here. */
@@ -301,12 +313,15 @@ static void measure(struct guest *g, const struct row *row, const struct way *wa
 	}
 
 	if (why)
-		ksft_test_result_pass("%s: %s: %s\n", row->shows, way->name, why);
+		ksft_test_result_pass("%s, %s: %s: %s\n", row->shows, type,
+				      way->name, why);
 	else if (instructions)
-		ksft_test_result_pass("%s: %s: %.2f instructions for 8 bytes\n",
-				      row->shows, way->name, 8.0 * total / size);
+		ksft_test_result_pass("%s, %s: %s: %.2f instructions for 8 bytes\n",
+				      row->shows, type, way->name,
+				      8.0 * total / size);
 	else
-		ksft_test_result_pass("%s: %s: %.0f MB/s\n", row->shows, way->name,
+		ksft_test_result_pass("%s, %s: %s: %.0f MB/s\n", row->shows,
+				      type, way->name,
 				      1000.0 * passes * size / max(total, (u64)1));
 }
 
@@ -320,6 +335,7 @@ static void run_row(const struct row *row, bool instructions)
 	if (!skip) {
 		g.vm = compat_vm_create(&g.vcpu, guest_main);
 		guest_install_handlers(g.vm);
+		options.fwb = vm_check_cap(g.vm, KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED) > 0;
 		g.sp = compat_get_reg(g.vcpu, ARM64_CORE_REG(sp_el1));
 		g.pstate = compat_get_reg(g.vcpu, ARM64_CORE_REG(regs.pstate));
 		virt_map(g.vm, SLOT_GPA, SLOT_GPA, mem.size / g.vm->page_size);
