@@ -330,7 +330,7 @@ static inline void judge_run(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 }
 
 /* What the memory type table gives for a row, NULL if nothing is mapped. */
-static inline const char *truth_type(enum truth truth)
+static const char *truth_type(enum truth truth)
 {
 	switch (truth) {
 	case MEMORY:
