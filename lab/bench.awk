@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The table for people, from bench.csv, and the verdict. Exit status: 1 if a fault on
-# ordinary memory costs more than 1 % more on a patched kernel than on the same one as
-# shipped, or one on memory that cannot be a block more than 10 % more, or a row has no figure on one of the two. munmap() is not judged: most of it is
-# the host's own, and what freeing a page costs depends on which of its neighbours are free.
+# The table for people, from bench.csv, and the verdict. Exit status: 1 if a patched kernel
+# takes more than 1 % more than the same one as shipped for a fault on ordinary memory, or
+# more than 10 % more for one on memory that cannot be a block, or a row has no figure on
+# one of the two. munmap() is not judged: most of it is the host's own, and what freeing a
+# page costs depends on which of its neighbours are free.
 
 /^#/ { print; next }
 $1 == "kernel" { next }

@@ -1485,7 +1485,7 @@ static bool parse_options(int argc, char **argv)
 	bool table = false;
 	int c;
 
-	options.fwb = kvm_has_cap(KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	options.fwb = kvm_has_fwb();
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 't':

@@ -533,22 +533,6 @@ static u64 count_leaves(const struct stage2_line *l, u32 nr)
 	return 0;
 }
 
-static u64 count_writable(const struct stage2_line *l)
-{
-	unsigned long long count, sum = 0;
-	const char *list = l->perm;
-	char perm[4];
-
-	for (; list; list = strchr(list, ',')) {
-		list += *list == ',';
-		if (sscanf(list, "%3[^:]:%llu", perm, &count) == 2 &&
-		    perm[1] == 'w')
-			sum += count;
-	}
-
-	return sum;
-}
-
 /* Executable or not is no matter of size: the rest in words that compare. */
 static void describe(char *text, size_t len, u64 first, u64 last,
 		     const char *type, u64 nr_big, u64 nr_block, u64 nr_page,
@@ -620,7 +604,7 @@ static bool same_leaves(const char *text)
 			describe(got, sizeof(got), l.first, l.last, l.type,
 				 per_big ? count_leaves(&l, per_big) : 0,
 				 count_leaves(&l, per_block),
-				 count_leaves(&l, 1), count_writable(&l));
+				 count_leaves(&l, 1), stage2_count_perm(&l, 'w'));
 		ok = expect(!strcmp(want, got), want, got);
 		if (!text && i == guest.nr)
 			break;
@@ -658,8 +642,8 @@ static bool host_has(const struct stage2_line *l)
 			step = left;
 	}
 
-	return (some || !count_writable(l)) &&
-	       (every || count_writable(l) < leaves);
+	return (some || !stage2_count_perm(l, 'w')) &&
+	       (every || stage2_count_perm(l, 'w') < leaves);
 }
 
 /* Stage 2 has nothing but what the host has. True while vCPUs run, too. */
@@ -2024,24 +2008,6 @@ static void pool_align(struct pool *pool, u64 nr)
 	pool->pfn += skip;
 }
 
-static unsigned long long module_parameter(const char *name)
-{
-	unsigned long long value = 0;
-	char path[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path),
-		 "/sys/module/kvm_memtype_test/parameters/%s", name);
-	file = fopen(path, "r");
-	if (file) {
-		if (fscanf(file, "%llu", &value) != 1)
-			value = 0;
-		fclose(file);
-	}
-
-	return value;
-}
-
 /* The region of the module, or the beginning of a larger piece of memory. */
 static void find_region(void)
 {
@@ -2121,15 +2087,6 @@ static void run_test(const struct test *t)
 	clear();
 }
 
-static void on_alarm(int sig)
-{
-	static const char text[] = "Bail out! a vCPU hangs\n";
-
-	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(KSFT_FAIL);
-	_exit(KSFT_FAIL);
-}
-
 static void usage(const char *name)
 {
 	fprintf(stderr, "%s [--expect-fwb=0|1] [--expect-dic=0|1]\n"
@@ -2174,7 +2131,7 @@ static void parse_options(int argc, char **argv)
 	};
 	int c;
 
-	options.fwb = kvm_has_cap(KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	options.fwb = kvm_has_fwb();
 	options.dic = cpu_has_dic();
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
@@ -2208,7 +2165,7 @@ int main(int argc, char **argv)
 	if (!big.nr)
 		big.skip = "no --phys= with 1 GiB";
 	setbuf(stdout, NULL);
-	signal(SIGALRM, on_alarm);
+	signal(SIGALRM, bail_out_on_alarm);
 	ksft_print_header();
 	check_host();
 	find_region();

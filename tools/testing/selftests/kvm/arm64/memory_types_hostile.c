@@ -1010,15 +1010,6 @@ static void check_host(void)
 	close(fd);
 }
 
-static void on_alarm(int sig)
-{
-	static const char text[] = "Bail out! the vCPU hangs\n";
-
-	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(KSFT_FAIL);
-	_exit(KSFT_FAIL);
-}
-
 static void usage(const char *name)
 {
 	fprintf(stderr, "%s [--expect-fwb=0|1] [--fsdax=FILE]\n"
@@ -1037,7 +1028,7 @@ static void parse_options(int argc, char **argv)
 	};
 	int c;
 
-	options.fwb = kvm_has_cap(KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	options.fwb = kvm_has_fwb();
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 'f':
@@ -1059,7 +1050,7 @@ int main(int argc, char **argv)
 	parse_options(argc, argv);
 	page = getpagesize();
 	setbuf(stdout, NULL);
-	signal(SIGALRM, on_alarm);
+	signal(SIGALRM, bail_out_on_alarm);
 	ksft_print_header();
 	check_host();
 	ksft_set_plan(ARRAY_SIZE(tests));

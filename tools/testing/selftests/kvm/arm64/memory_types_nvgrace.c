@@ -656,15 +656,6 @@ static void check_host(void)
 				   options.vfio);
 }
 
-static void on_alarm(int sig)
-{
-	static const char text[] = "Bail out! something hangs\n";
-
-	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(KSFT_FAIL);
-	_exit(KSFT_FAIL);
-}
-
 static void usage(const char *name)
 {
 	fprintf(stderr, "%s [--expect-fwb=0|1] [--vfio=BDF]\n"
@@ -672,16 +663,6 @@ static void usage(const char *name)
 		"  --vfio        GPU bound to nvgrace_gpu_vfio_pci that nobody uses\n",
 		name);
 	exit(KSFT_FAIL);
-}
-
-/* By a VM: Linux 7.3 without the series has no answer on /dev/kvm. */
-static bool kvm_has_fwb(void)
-{
-	struct kvm_vm *vm = vm_create_barebones();
-	bool fwb = vm_check_cap(vm, KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
-
-	kvm_vm_free(vm);
-	return fwb;
 }
 
 static void parse_options(int argc, char **argv)
@@ -714,7 +695,7 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv);
 	setbuf(stdout, NULL);
-	signal(SIGALRM, on_alarm);
+	signal(SIGALRM, bail_out_on_alarm);
 	ksft_print_header();
 	check_host();
 	ksft_set_plan(ARRAY_SIZE(tests));

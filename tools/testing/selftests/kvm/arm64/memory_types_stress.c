@@ -391,10 +391,7 @@ static void add_private_kind(const char *name, enum truth truth, __u32 type)
 
 static void add_vfio_kind(void)
 {
-	struct vfio_region_info info = {
-		.argsz = sizeof(info),
-		.index = VFIO_PCI_BAR2_REGION_INDEX,
-	};
+	struct vfio_region_info info;
 	struct kind *k;
 	int fd;
 
@@ -402,9 +399,9 @@ static void add_vfio_kind(void)
 		return;
 
 	fd = vfio_open(options.vfio);
-	TEST_ASSERT(!ioctl(fd, VFIO_DEVICE_GET_REGION_INFO, &info) &&
-		    info.size >= MODULE_PAGES * PAGE,
-		    "%s: BAR 2 is too small", options.vfio);
+	info = vfio_bar(fd);
+	TEST_ASSERT(info.size >= MODULE_PAGES * PAGE, "%s: BAR 2 is too small",
+		    options.vfio);
 	k = add_kind("vfio-pci BAR", RELAXED, fd, MAP_SHARED,
 		     info.size < BLOCK ? MODULE_PAGES : NR_BLOCK);
 	k->offset = info.offset;
@@ -429,20 +426,6 @@ static void clear_kind(const struct kind *k)
 	munmap(hva, k->pages * PAGE);
 }
 
-static u64 region_size(void)
-{
-	FILE *file = fopen("/sys/module/kvm_memtype_test/parameters/size", "r");
-	unsigned long long size = 0;
-
-	if (file) {
-		if (fscanf(file, "%llu", &size) != 1)
-			size = 0;
-		fclose(file);
-	}
-
-	return size;
-}
-
 static void add_kinds(void)
 {
 	const char *skip;
@@ -460,7 +443,7 @@ static void add_kinds(void)
 
 	offset = (offset + BLOCK - 1) & ~(BLOCK - 1);
 	for (i = 0; i < ARRAY_SIZE(block_rows); i++, offset += BLOCK) {
-		if (offset + BLOCK > region_size()) {
+		if (offset + BLOCK > module_parameter("size")) {
 			ksft_print_msg("kvm_memtype_test: no memory for blocks (size=)\n");
 			break;
 		}
@@ -1099,24 +1082,6 @@ static bool may_write(enum view view, u32 page)
 	       (view == ALIAS || !(slot_of(page)->flags & KVM_MEM_READONLY));
 }
 
-/* Return: the number of leaves in the line that have @perm. */
-static u32 count_perm(const char *list, char perm)
-{
-	u32 sum = 0, count;
-	char perms[4];
-
-	while (sscanf(list, "%3[rwx-]:%u", perms, &count) == 2) {
-		if (strchr(perms, perm))
-			sum += count;
-		list = strchr(list, ',');
-		if (!list)
-			break;
-		list++;
-	}
-
-	return sum;
-}
-
 /*
  * Every page of the line, and no more writable or executable leaves than there
  * are pages in it that can be so. Where a page has its own line that is exact.
@@ -1146,10 +1111,10 @@ static void check_line(const struct stage2_line *l)
 	stress.blocks += l->first >= VIEW_GPA(HUGE) && strstr(l->leaf, "2M:") &&
 			 k && k->fd >= 0;
 
-	if (count_perm(l->perm, 'w') > writable)
+	if (stage2_count_perm(l, 'w') > writable)
 		complain(CHECK_STAGE2, page, view, l->perm,
 			 "only what may be writable");
-	if (count_perm(l->perm, 'x') > executable)
+	if (stage2_count_perm(l, 'x') > executable)
 		complain(CHECK_STAGE2, page, view, l->perm,
 			 "only what may be executable");
 }
@@ -1240,24 +1205,25 @@ static void ask_all(u64 *random)
 
 /*
  * Touched, it must be mapped, with its type. Something else may have taken it
- * away again meanwhile, memory compaction for one. Return: number of such pages.
+ * away again meanwhile, memory compaction for one. Return: such a page, or NULL.
  */
-static u32 count_absent(const char *text)
+static const struct probe *find_absent(const char *text)
 {
 	typeof(judge) *list = judge_of(stress.vm);
 	struct stage2_line l;
-	u32 i, absent = 0;
+	u32 i;
 
 	for (i = 0; i < list->nr; i++)
 		if (list->probes[i].event == EV_OK &&
 		    !stage2_find(text, list->probes[i].addr, &l))
-			absent++;
-	return absent;
+			return &list->probes[i];
+	return NULL;
 }
 
-static u32 check_touched(void)
+static const struct probe *check_touched(void)
 {
 	typeof(judge) *list = judge_of(stress.vm);
+	const struct probe *absent;
 	char *text;
 	u32 i;
 
@@ -1266,9 +1232,9 @@ static u32 check_touched(void)
 		check_probe(&list->probes[i]);
 	text = stage2_read(stress.vm);
 	check_stage2(text);
-	i = count_absent(text);
+	absent = find_absent(text);
 	free(text);
-	return i;
+	return absent;
 }
 
 static void check_quickly(void)
@@ -1282,14 +1248,19 @@ static void check_quickly(void)
 
 static void check_all(u64 *random)
 {
+	const struct probe *absent;
+	enum view view;
 	int tries = 3;
+	u32 page;
 
 	do {
 		ask_all(random);
-	} while (check_touched() && --tries);
+		absent = check_touched();
+	} while (absent && --tries);
 
-	if (!tries)
-		complain(CHECK_TOUCHED, 0, HOME, "absent after a touch", "mapped");
+	if (absent && find_page(absent->addr, &view, &page))
+		complain(CHECK_TOUCHED, page, view, "absent after a touch",
+			 "mapped");
 	memset(stress.shared->seen, 0, sizeof(stress.shared->seen));
 }
 
@@ -1365,15 +1336,6 @@ static void create_vm(void)
 }
 
 /* --- Running -------------------------------------------------------------- */
-
-static void on_alarm(int sig)
-{
-	static const char text[] = "Bail out! a thread or a vCPU hangs\n";
-
-	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
-		_exit(KSFT_FAIL);
-	_exit(KSFT_FAIL);
-}
 
 static u64 seconds(void)
 {
@@ -1491,7 +1453,7 @@ static void parse_options(int argc, char **argv)
 	int c;
 
 	limits.seed = time(NULL);
-	options.fwb = kvm_has_cap(KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	options.fwb = kvm_has_fwb();
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (c) {
 		case 's':
@@ -1538,7 +1500,7 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv);
 	setbuf(stdout, NULL);
-	signal(SIGALRM, on_alarm);
+	signal(SIGALRM, bail_out_on_alarm);
 	ksft_print_header();
 	check_host();
 	add_kinds();

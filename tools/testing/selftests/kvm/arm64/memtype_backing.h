@@ -19,6 +19,7 @@
 #include <linux/udmabuf.h>
 #include <linux/vfio.h>
 
+#include "kselftest.h"
 #include "kvm_util.h"
 #include "test_util.h"
 
@@ -69,6 +70,26 @@ static struct {
 	const char *devdax;
 } options;
 
+/* By a VM: Linux 7.3 without the series has no answer on /dev/kvm. */
+static inline bool kvm_has_fwb(void)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	bool fwb = vm_check_cap(vm, KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+
+	kvm_vm_free(vm);
+	return fwb;
+}
+
+/* What hangs does not come to its end by itself. */
+static inline void bail_out_on_alarm(int sig)
+{
+	static const char text[] = "Bail out! something hangs\n";
+
+	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(KSFT_FAIL);
+	_exit(KSFT_FAIL);
+}
+
 static inline const char *try_map(struct mem *mem, int prot, int flags, int fd)
 {
 	mem->fd = fd;
@@ -87,6 +108,25 @@ static inline void unmap(struct mem *mem)
 	munmap(mem->hva, mem->size);
 	if (mem->fd >= 0)
 		close(mem->fd);
+}
+
+/* A parameter that the test module was loaded with, 0 if it was not. */
+static inline unsigned long long module_parameter(const char *name)
+{
+	unsigned long long value = 0;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path),
+		 "/sys/module/kvm_memtype_test/parameters/%s", name);
+	file = fopen(path, "r");
+	if (file) {
+		if (fscanf(file, "%llu", &value) != 1)
+			value = 0;
+		fclose(file);
+	}
+
+	return value;
 }
 
 /*

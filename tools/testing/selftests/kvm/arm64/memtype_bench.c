@@ -43,6 +43,7 @@
 #include "test_util.h"
 #include "kselftest.h"
 
+#include "memtype_clock.h"
 #include "selftest_compat.h"
 #include "../test_modules/kvm_memtype_test.h"
 
@@ -74,14 +75,6 @@ static struct {
 } options = { .max_size = -1ULL };
 
 /* --- Numbers that the kernel tells ----------------------------------------- */
-
-static u64 now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
 
 /* Return: the number behind @key in the file, or -1. */
 static long long read_number(const char *path, const char *key)
@@ -710,32 +703,6 @@ static int run_rows(u64 size, u64 step)
 }
 
 /* --------------------------------------------------------------------------------- */
-
-#define TIME_OF_LOOP(insn)						\
-({									\
-	u64 n = 100000, time = now();					\
-									\
-	asm volatile("1: " insn "\n"					\
-		     "subs %0, %0, #1\n"				\
-		     "b.ne 1b"						\
-		     : "+r" (n) : : "cc");				\
-	now() - time;							\
-})
-
-static bool about(u64 a, u64 b)
-{
-	return a < b + b / 20 && b < a + a / 20;
-}
-
-/*
- * In an emulator that counts instructions, a nanosecond each, an ISB takes the
- * time of a NOP. It does not on any hardware.
- */
-static bool counts_instructions(void)
-{
-	return about(TIME_OF_LOOP("nop"), 300000) &&
-	       about(TIME_OF_LOOP("isb"), 300000);
-}
 
 static void check_pages(void)
 {

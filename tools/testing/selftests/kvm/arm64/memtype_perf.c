@@ -24,11 +24,11 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "kselftest.h"
 
 #include "memtype_backing.h"
+#include "memtype_clock.h"
 #include "memtype_guest.h"
 
 #define SLOT		10
@@ -231,14 +231,6 @@ struct guest {
 	u64 pstate;
 };
 
-static u64 now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 /* Return: nanoseconds, or 0 and why there are none in @why. */
 static u64 pass(struct guest *g, const struct way *way, u64 size, const char **why)
 {
@@ -271,27 +263,6 @@ static u64 pass(struct guest *g, const struct way *way, u64 size, const char **w
 	}
 
 	return end - start;
-}
-
-/*
- * In an emulator that counts instructions, a nanosecond each, an ISB takes the time of
- * a NOP. It does not on any hardware.
- */
-#define TIME_OF(insn)							\
-({									\
-	u64 n = 100000, start = now();					\
-									\
-	asm volatile("1: " insn "\n"					\
-		     "subs %0, %0, #1\n"				\
-		     "b.ne 1b" : "+r" (n) : : "cc");			\
-	now() - start;							\
-})
-
-static bool counts_instructions(void)
-{
-	u64 nop = TIME_OF("nop"), isb = TIME_OF("isb");
-
-	return nop > 285000 && nop < 315000 && isb > 285000 && isb < 315000;
 }
 
 static void measure(struct guest *g, const struct row *row, const struct way *way,
@@ -335,7 +306,6 @@ static void run_row(const struct row *row, bool instructions)
 	if (!skip) {
 		g.vm = compat_vm_create(&g.vcpu, guest_main);
 		guest_install_handlers(g.vm);
-		options.fwb = vm_check_cap(g.vm, KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED) > 0;
 		g.sp = compat_get_reg(g.vcpu, ARM64_CORE_REG(sp_el1));
 		g.pstate = compat_get_reg(g.vcpu, ARM64_CORE_REG(regs.pstate));
 		virt_map(g.vm, SLOT_GPA, SLOT_GPA, mem.size / g.vm->page_size);
@@ -409,6 +379,7 @@ int main(int argc, char **argv)
 	bool instructions;
 	u32 i;
 
+	options.fwb = kvm_has_fwb();
 	parse_options(argc, argv);
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(rows) * ARRAY_SIZE(ways));

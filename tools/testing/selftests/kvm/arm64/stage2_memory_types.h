@@ -120,6 +120,23 @@ static inline const char *stage2_parse(const char *text, struct stage2_line *l)
 	return end + 1;
 }
 
+/* Return: the number of leaves in the line that have @perm. */
+static inline u64 stage2_count_perm(const struct stage2_line *l, char perm)
+{
+	unsigned long long count, sum = 0;
+	const char *list = l->perm;
+	char perms[4];
+
+	for (; list; list = strchr(list, ',')) {
+		list += *list == ',';
+		if (sscanf(list, "%3[^:]:%llu", perms, &count) == 2 &&
+		    strchr(perms, perm))
+			sum += count;
+	}
+
+	return sum;
+}
+
 /* Find the line with @gpa. */
 static inline bool stage2_find(const char *text, unsigned long long gpa,
 			       struct stage2_line *l)
