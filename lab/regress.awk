@@ -65,6 +65,7 @@ what == "list" { test[++tests] = $1; where[tests] = $3; wider($1, 1); next }
 what == "shipped" && FNR == 1 { machines[++nmachines] = machine }
 /^lab: begin / { now = $3; got[what, machine, now] = "machine died"; complaint = place = ""; oks = skips = 0; next }
 /^lab: end / { got[what, machine, now] = word($4) complaint; next }
+/^tries: again/ { place = ""; oks = skips = 0; next }
 /^dmesg: / { if (/WARNING:|BUG:|Oops|Unable to handle kernel|INFO: (task|rcu)/) complaint = ", kernel complained"; next }
 /# SKIP/ { skips++; why = $0; sub(/.*# SKIP[ -]*/, "", why); reason[what, machine, now] = why; next }
 /^ok / { oks++ }
