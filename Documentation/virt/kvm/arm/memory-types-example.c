@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Can a guest have this memory? Put up to 2 MiB of each file into a memslot, as a
+ * VMM does with the memory of a device, and say what KVM's answer means:
+ *
+ *	memory-types-example /dev/dax0.0 /sys/bus/pci/devices/0000:01:00.0/resource2_wc
+ *
+ * There is no vCPU: nothing reads or writes the memory. The output is TAP. A line
+ * is "not ok" if something else failed than what memory types are the reason for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+
+#ifndef KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED
+#define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED 243
+#endif
+
+#define GPA	0x100000000UL	/* where the guest would find the memory */
+#define SIZE	0x200000L
+
+static int results, failures;
+
+static void result(bool ok, const char *what, const char *says)
+{
+	printf("%sok %d - %s: %s\n", ok ? "" : "not ", ++results, what, says);
+	failures += !ok;
+}
+
+static void put_into_memslot(int vm, bool coherent, const char *path)
+{
+	struct kvm_userspace_memory_region slot = { .guest_phys_addr = GPA };
+	size_t size, page = sysconf(_SC_PAGESIZE);
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	void *hva;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		result(false, path, strerror(errno));
+		return;
+	}
+
+	/* Map first: with this the driver chooses the type that a guest gets. */
+	size = st.st_size && st.st_size < SIZE ? st.st_size : SIZE;
+	size = (size + page - 1) & ~(page - 1);
+	hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (hva == MAP_FAILED) {
+		result(false, path, strerror(errno));
+		return;
+	}
+
+	/* Then give it to the guest. No KVM_MEM_LOG_DIRTY_PAGES for a device. */
+	slot.userspace_addr = (unsigned long)hva;
+	slot.memory_size = size;
+	if (!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot))
+		result(true, path, "in a memslot, with the type of this mapping");
+	else if (errno == EINVAL && !coherent)
+		result(true, path, "refused: cacheable memory of a device, and no FEAT_S2FWB");
+	else if (errno == EFAULT)
+		result(false, path, "the slot is beyond the guest's physical addresses");
+	else	/* EINVAL: see the list of errors */
+		result(false, path, strerror(errno));
+
+	/* Take it from the guest, and only then from this process. */
+	slot.memory_size = 0;
+	ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot);
+	munmap(hva, size);
+}
+
+int main(int argc, char **argv)
+{
+	int i, vm, kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	bool coherent;
+
+	vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+	if (vm < 0) {
+		printf("1..0 # SKIP /dev/kvm: %s\n", strerror(errno));
+		return 4;
+	}
+
+	coherent = ioctl(vm, KVM_CHECK_EXTENSION,
+			 KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED) == 1;
+	printf("1..%d\n", argc);
+	result(true, "cacheable memory of a device", coherent ? "can be in a memslot" :
+	       "is refused, if this kernel knows the capability");
+	for (i = 1; i < argc; i++)
+		put_into_memslot(vm, coherent, argv[i]);
+
+	return failures ? 1 : 0;
+}
