@@ -6,7 +6,7 @@ VARIANT ?= patched
 export KERNEL LINUX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants refresh setup
+.PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants report refresh setup
 # Each target is a chain of long steps that share folders.
 .NOTPARALLEL:
 
@@ -54,6 +54,9 @@ vmm: tree ## Debian's QEMU and guest with assigned devices, as shipped and patch
 
 mutants: tree ## does some test notice each deliberate break of the series? into docs/mutants.txt
 	@lab/mutants $(KERNEL)
+
+report: ## one HTML page of what was run and what came out: out/report/index.html; runs nothing
+	@lab/report
 
 refresh: ## write the commits of build/KERNEL/linux back to patches/KERNEL and the whole files
 	@scripts/refresh $(KERNEL)
