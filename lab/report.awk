@@ -110,7 +110,7 @@ lab && /^(not )?ok - / {
 	if (!(name in known)) {
 		known[name]
 		if (!((name, "command") in cfg))
-			early[++earlies] = name
+			early[++nr_early] = name
 	}
 	count[m, name, result]++
 	total[result]++
@@ -179,7 +179,7 @@ function matrix(    i, j, m, line)
 		for (i = 3; i <= 5; i++)
 			row[i + 1] = row[i + 1] "\t" ((m, i) in fact ? fact[m, i] : i == 3 ? "no log" : "-")
 	}
-	for (i = 1; i <= earlies; i++)
+	for (i = 1; i <= nr_early; i++)
 		add(early[i] "\001" (early[i] ~ /^kvm-/ ? "KUnit suite, while the kernel boots" : "") cells(early[i]))
 	for (i = 1; i <= tests; i++)
 		if (cells(test[i]) ~ /\t[^-]/)

@@ -67,8 +67,8 @@ note() # ID MAKE-TARGET TEXT
 	[ -n "$3" ] || echo "<p class=\"none\">Linux $kernel: not run: <code>make $2 KERNEL=$kernel</code></p>"
 }
 
-# The first line that is about $kernel, if there is one.
-said() { [ ! -s "$1" ] || sed -n "$2" "$1" | sed -n 1p; } # FILE SED
+# The line that is about $kernel, if there is one. Of several what is "not ok", by the alphabet.
+said() { [ ! -s "$1" ] || sed -n "$2" "$1" | sort -r | sed -n 1p; } # FILE SED
 
 html() { awk -v part="$1" -v title="$2" -f "$top/lab/report.awk" "${@:3}"; } # PART CAPTION [FILE...]
 
@@ -84,12 +84,16 @@ results() # FILE...
 	done
 }
 
-picture() # FILE ALTERNATIVE-TEXT CAPTION
+pictures() # ALTERNATIVE-TEXT CAPTION FILE...
 {
-	[ -s "$1" ] || { echo "<p class=\"none\">Not run: there is no $1.</p>"; return; }
-	echo "<figure><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"$1\"><img alt=\"$2\""
-	echo "src=\"data:image/png;base64,$(base64 -w 0 "$1")\"></div>"
-	echo "<figcaption>$3 <small>$1, $(when "$1"), series since then: $(since "$1")</small></figcaption></figure>"
+	local file
+
+	[ $# -gt 2 ] || echo '<p class="none">No picture: not run.</p>'
+	for file in "${@:3}"; do
+		echo "<figure><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"$file\"><img alt=\"$1\""
+		echo "src=\"data:image/png;base64,$(base64 -w 0 "$file")\"></div>"
+		echo "<figcaption>$2 <small>$file, $(when "$file"), series since then: $(since "$file")</small></figcaption></figure>"
+	done
 }
 
 lab_of()
@@ -106,3 +110,9 @@ lab_of()
 	note lab test "$(html sum "" "kernel=$kernel" what=cfg "$cfg" what=logs "$tmp/lab")"
 }
 lab() { each lab_of; }
+
+versions_of()
+{
+	printf 'Linux %s\tpatches tested with %s %s of %s; here now: %s\n' "$kernel" "$(base_field Package)" "$(base_field Tested)" \
+		"$(base_field Suite)" "$(cat "$(base_repo)/.git/memtype-version" 2>/dev/null || echo "none: make tree KERNEL=$kernel")"
+}
