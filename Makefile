@@ -6,13 +6,14 @@ VARIANT ?= patched
 export KERNEL LINUX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants report refresh setup
+.PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants report \
+	debian kselftest-tarball refresh setup
 # Each target is a chain of long steps that share folders.
 .NOTPARALLEL:
 
 help: ## this list
 	@echo 'make TARGET [KERNEL=$(KERNEL)] [LINUX=/path/to/a/kernel/tree]'
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 15
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 21
 	@echo 'KERNEL is one of: $(sort $(patsubst patches/%/base,%,$(wildcard patches/*/base))). LINUX replaces the download.'
 	@echo 'Downloads go to $${XDG_CACHE_HOME:-~/.cache}/memtype, builds to build/, mails for git am to out/.'
 
@@ -57,6 +58,12 @@ mutants: tree ## does some test notice each deliberate break of the series? into
 
 report: ## one HTML page of what was run and what came out: out/report/index.html; runs nothing
 	@lab/report
+
+debian: setup ## does the series apply to Debian's source package, as quilt patches without fuzz?
+	@scripts/debian $(KERNEL)
+
+kselftest-tarball: build ## out/memtype-selftests-KERNEL.tar.gz: the tests for an arm64 machine
+	@scripts/kselftest-tarball $(KERNEL)
 
 refresh: ## write the commits of build/KERNEL/linux back to patches/KERNEL and the whole files
 	@scripts/refresh $(KERNEL)
