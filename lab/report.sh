@@ -110,9 +110,3 @@ lab_of()
 	note lab test "$(html sum "" "kernel=$kernel" what=cfg "$cfg" what=logs "$tmp/lab")"
 }
 lab() { each lab_of; }
-
-versions_of()
-{
-	printf 'Linux %s\tpatches tested with %s %s of %s; here now: %s\n' "$kernel" "$(base_field Package)" "$(base_field Tested)" \
-		"$(base_field Suite)" "$(cat "$(base_repo)/.git/memtype-version" 2>/dev/null || echo "none: make tree KERNEL=$kernel")"
-}
