@@ -10,6 +10,7 @@
 #   regress  docs/regress/KERNEL.txt
 #   stress   docs/stress.txt: a line about kernel=
 #   text     any text
+#   line     nothing: title= is the line
 # A cell is not marked by its colour alone: it says the same in words.
 
 function esc(s)
@@ -259,7 +260,7 @@ part == "bench" && /thousands of instructions/ {
 	cpu = $0
 	sub(/,.*/, "", cpu)
 	cpus[++ncpus] = cpu
-	columns = split($0, column, /[|] */) - 1
+	columns = split($0, column, / *[|] */) - 1
 	inside = 1
 	next
 }
@@ -348,4 +349,6 @@ END {
 		sum()
 	else if (part == "text")
 		print "</pre>"
+	else if (part == "line")
+		print "<p>" esc(title) "</p>"
 }

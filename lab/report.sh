@@ -64,7 +64,11 @@ each() { for kernel in $(kernels); do want_kernel "$kernel"; "$1"; done; }
 note() # ID MAKE-TARGET TEXT
 {
 	echo "${3:-not run}" >"$tmp/$kernel $1"
-	[ -n "$3" ] || echo "<p class=\"none\">Linux $kernel: not run: <code>make $2 KERNEL=$kernel</code></p>"
+	if [ -n "$3" ]; then
+		html line "Linux $kernel: $3" </dev/null
+	else
+		echo "<p class=\"none\">Linux $kernel: not run: <code>make $2 KERNEL=$kernel</code></p>"
+	fi
 }
 
 # The line that is about $kernel, if there is one. Of several what is "not ok", by the alphabet.
