@@ -337,7 +337,7 @@ static void lab_map_page(struct lab *lab, u64 offset)
 static void lab_add_slots(struct lab *lab)
 {
 	lab_map_page(lab, 0);
-	if (last_word(lab) >= lab->vm->page_size)
+	if (lab->area->prefetchable && last_word(lab) >= lab->vm->page_size)
 		lab_map_page(lab, last_word(lab));
 	if (__vm_set_user_memory_region(lab->vm, SLOT, 0, GPA, lab->slot_size,
 					lab->hva))
