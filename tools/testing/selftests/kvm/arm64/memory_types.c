@@ -341,21 +341,11 @@ static enum outcome lab_write(struct lab *lab, struct mem *mem, u64 offset,
 /* The last-level stage-1 table of TABLE_GVA moves into the slot. */
 static enum outcome lab_tables(struct lab *lab)
 {
-	struct kvm_vm *vm = lab->vm;
-	unsigned int bits = vm->page_shift - 3, level;
-	u64 mask = (1ULL << 48) - vm->page_size, desc, *table;
+	u64 *table = stage1_entry(lab->vm, TABLE_GVA, 1);
+	u64 desc = *stage1_entry(lab->vm, TABLE_GVA, 0);
+	u64 mask = (1ULL << 48) - lab->vm->page_size;
 	enum outcome outcome;
 
-	table = addr_gpa2hva(vm, compat_pgd(vm));
-	for (level = compat_pgtable_levels(vm) - 1; ; level--) {
-		table += (TABLE_GVA >> (vm->page_shift + bits * level)) &
-			 ((1ULL << bits) - 1);
-		if (level == 1)
-			break;
-		table = addr_gpa2hva(vm, *table & mask);
-	}
-
-	desc = *(u64 *)addr_gpa2hva(vm, *table & mask);
 	*table = SLOT_GPA | (*table & ~mask);
 	outcome = lab_run(lab, guest_tables, SLOT_GPA, desc, TABLE_GVA);
 	return outcome == OK && guest_result.value != PATTERN ? BAD_DATA :

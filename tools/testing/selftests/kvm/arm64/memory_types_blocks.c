@@ -89,7 +89,8 @@ struct pool {
 /* Without a KVA: some blocks, and more. RAM: two blocks of the test module. */
 static struct pool small, big, ram[2];
 
-static bool expect(bool ok, const char *what, const char *got)
+/* As expect(), but once a row, with the step. */
+static bool insist(bool ok, const char *what, const char *got)
 {
 	if (!ok && !lab.told)
 		ksft_print_msg("%s: %s: got %s\n", lab.step, what, got);
@@ -605,7 +606,7 @@ static bool same_leaves(const char *text)
 				 per_big ? count_leaves(&l, per_big) : 0,
 				 count_leaves(&l, per_block),
 				 count_leaves(&l, 1), stage2_count_perm(&l, 'w'));
-		ok = expect(!strcmp(want, got), want, got);
+		ok = insist(!strcmp(want, got), want, got);
 		if (!text && i == guest.nr)
 			break;
 	}
@@ -778,15 +779,15 @@ static bool access_page(u32 gpage, bool write)
 		before = stamp(run, p);
 	want = fault(gpage, write);
 	got = ask_guest(gpage, write, &value);
-	ok = expect(got == want, event_names[want], event_names[got]);
+	ok = insist(got == want, event_names[want], event_names[got]);
 
 	run = slot ? host_at(p) : NULL;
 	if (!ok || !run)
 		return ok;
 	if (!write)
 		return want != EV_OK ||
-		       expect(value == before, "the VMM's data", "other data");
-	return expect(load(run, p, STAMP) == (want == EV_OK ? wrote : before),
+		       insist(value == before, "the VMM's data", "other data");
+	return insist(load(run, p, STAMP) == (want == EV_OK ? wrote : before),
 		      want == EV_OK ? "the guest's data" : "no write",
 		      "other data");
 }
@@ -996,7 +997,7 @@ static bool set_slot_to(u32 id, u32 gpage, u32 first, u32 nr, u32 flags)
 			leaves_write_protect(slot);
 	}
 
-	return expect(got == want, want ? strerror(want) : "a slot",
+	return insist(got == want, want ? strerror(want) : "a slot",
 		      strerror(got)) & check();
 }
 
@@ -1477,7 +1478,7 @@ static bool check_dirty(u32 a, u32 b)
 		    guest.leaves[i].gpage % bits & 1)
 			guest.leaves[i].writable = false;
 
-	return expect(count == 1 + (a != b) && bitmap[a / bits] >> a % bits & 1 &&
+	return insist(count == 1 + (a != b) && bitmap[a / bits] >> a % bits & 1 &&
 		      bitmap[b / bits] >> b % bits & 1,
 		      "the pages that were written in the dirty log", "others") &
 	       check();
@@ -1593,7 +1594,7 @@ static bool writer_has_block(u32 p)
 	guest.nr = 0;
 	ok = access_page(p, false);
 	ok &= look_at(p, &l);
-	return ok & expect(count_leaves(&l, per_block) && !count_leaves(&l, 1),
+	return ok & insist(count_leaves(&l, per_block) && !count_leaves(&l, 1),
 			   "blocks", l.leaf);
 }
 
@@ -1604,10 +1605,10 @@ static bool invalidate_one(const struct test *t, u32 p)
 
 	ok = t->change(p);
 	ok &= look_at(p, &l);
-	ok &= expect(!strcmp(l.type, "nothing"), "nothing mapped", l.type);
+	ok &= insist(!strcmp(l.type, "nothing"), "nothing mapped", l.type);
 	await_writer();
 	ok &= look_at(p - 1, &l);
-	ok &= expect(count_leaves(&l, 1), "pages", l.leaf);
+	ok &= insist(count_leaves(&l, 1), "pages", l.leaf);
 	guest.nr = 0;
 	ok &= access_page(p, false) & access_page(p, true);
 	await_writer();
@@ -1621,9 +1622,9 @@ static bool check_written(u32 nr, u32 p)
 	bool ok = true;
 	u32 i;
 
-	ok &= expect(!writer_of()->lost, "all writes", "lost writes");
+	ok &= insist(!writer_of()->lost, "all writes", "lost writes");
 	for (i = 0; i < nr && ok; i++)
-		ok &= expect(load(run, i, 0) == (i == p ? 0 : writer_of()->rounds),
+		ok &= insist(load(run, i, 0) == (i == p ? 0 : writer_of()->rounds),
 			     "the last write", "another value");
 	return ok;
 }
@@ -1660,7 +1661,7 @@ static bool check_invalidation(const struct test *t, u64 pfn, u32 nr)
 	alarm(PATIENCE);
 	pthread_join(thread, NULL);
 	alarm(0);
-	ok &= expect(!faults, "no failure of KVM_RUN", "some");
+	ok &= insist(!faults, "no failure of KVM_RUN", "some");
 	return ok & check_written(nr, p);
 }
 

@@ -83,13 +83,6 @@ struct lab {
 
 #define RESERVED	(4 * BLOCK)
 
-static bool expect(bool ok, const char *what, const char *got)
-{
-	if (!ok)
-		ksft_print_msg("%s: got %s\n", what, got);
-	return ok;
-}
-
 static bool expect_errno(int got, int want, const char *what)
 {
 	return expect(got == want, what, got ? strerror(got) : "no error");

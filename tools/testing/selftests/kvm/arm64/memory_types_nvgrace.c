@@ -18,7 +18,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -65,13 +64,6 @@ static const char *skip;
 /* It has said that nobody tells what stage 2 maps. */
 static bool blind;
 
-static bool expect(bool ok, const char *what, const char *got)
-{
-	if (!ok)
-		ksft_print_msg("%s: got %s\n", what, got);
-	return ok;
-}
-
 /* --- The guest ------------------------------------------------------------ */
 
 static void guest_note(u64 addr, enum event event)
@@ -116,22 +108,11 @@ static bool find_region(int device, u32 index, off_t *offset)
 		struct vfio_region_info info;
 		char bytes[512];
 	} u = { .info = { .argsz = sizeof(u), .index = index } };
-	const struct vfio_info_cap_header *cap;
-	u32 at;
 
 	TEST_ASSERT(!ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &u),
 		    "region %u: %s", index, strerror(errno));
 	*offset = u.info.offset;
-	if (!(u.info.flags & VFIO_REGION_INFO_FLAG_CAPS))
-		return false;
-
-	for (at = u.info.cap_offset; at; at = cap->next) {
-		cap = (void *)&u.bytes[at];
-		if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
-			return true;
-	}
-
-	return false;
+	return vfio_find_sparse(&u.info);
 }
 
 /* Map the first block of region @i where it was, or where a block can be. */
@@ -163,13 +144,6 @@ static void lab_open_gpu(struct lab *lab)
 		if (find_region(lab->gpu.device, regions[i].index,
 				&lab->mem[i].offset))
 			map_region(lab, i);
-}
-
-static void lab_close_gpu(struct lab *lab)
-{
-	close(lab->gpu.device);
-	close(lab->gpu.group);
-	close(lab->gpu.container);
 }
 
 static void lab_add_slots(struct lab *lab)
@@ -223,7 +197,7 @@ static void lab_destroy(struct lab *lab)
 {
 	lab_destroy_vm(lab);
 	lab_unmap(lab);
-	lab_close_gpu(lab);
+	vfio_close_device(&lab->gpu);
 }
 
 static void run_judge(struct lab *lab)
@@ -601,7 +575,7 @@ static bool test_unbind(void)
 	usleep(100000);
 	ok &= expect_waits(pid, "unbinding waits for the VMM");
 	ok &= expect_all(&lab);
-	lab_close_gpu(&lab);
+	vfio_close_device(&lab.gpu);
 	ok &= expect_waits(pid, "unbinding waits for the mapping");
 	ok &= expect_all(&lab);
 
@@ -665,35 +639,11 @@ static void usage(const char *name)
 	exit(KSFT_FAIL);
 }
 
-static void parse_options(int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "expect-fwb", required_argument, NULL, 'f' },
-		{ "vfio", required_argument, NULL, 'v' },
-		{ }
-	};
-	int c;
-
-	options.fwb = kvm_has_fwb();
-	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			options.fwb = atoi(optarg);
-			break;
-		case 'v':
-			options.vfio = *optarg ? optarg : NULL;
-			break;
-		default:
-			usage(argv[0]);
-		}
-	}
-}
-
 int main(int argc, char **argv)
 {
 	int i;
 
-	parse_options(argc, argv);
+	parse_fwb_and_vfio(argc, argv, usage);
 	setbuf(stdout, NULL);
 	signal(SIGALRM, bail_out_on_alarm);
 	ksft_print_header();

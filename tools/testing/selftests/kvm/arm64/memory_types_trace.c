@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -37,6 +36,7 @@
 #include "memtype_backing.h"
 #include "memtype_guest.h"
 #include "selftest_compat.h"
+#include "stage2_memory_types.h"
 
 #define SLOT		10
 #define SLOT_GPA	0x100000000ULL
@@ -256,30 +256,38 @@ static bool check_pfn(const struct row *row, const struct mem *mem,
 	return t->pfn;
 }
 
-static void print_traced(unsigned int nr, const struct traced *t)
+/* There has been one event since the last call: of this row, with this error. */
+static bool traced_once(const struct row *row, const struct mem *mem, int err)
 {
-	unsigned int i;
+	struct traced t[2];
+	unsigned int nr = trace_read(t), i;
+
+	if (nr == 1 && check_traced(row, t, err) && check_pfn(row, mem, t))
+		return true;
 
 	ksft_print_msg("%u events\n", nr);
 	for (i = 0; i < nr && i < 2; i++)
 		ksft_print_msg("%s", t[i].text);
+	return false;
+}
+
+static bool traced_nothing(void)
+{
+	struct traced t[2];
+
+	return !trace_read(t);
 }
 
 /* The slot can be made: the first load maps a leaf, the second finds it there. */
 static void test_mapped(const struct row *row, struct lab *lab, struct mem *mem)
 {
-	struct traced t[2];
-	unsigned int nr;
-	bool ok, none;
+	bool ok;
 
 	ok = lab_access(lab, OP_LOAD64) == EV_OK;
-	nr = trace_read(t);
-	ok &= nr == 1 && check_traced(row, t, 0) && check_pfn(row, mem, t);
-	if (!ok)
-		print_traced(nr, t);
-	none = lab_access(lab, OP_LOAD64) == EV_OK && !trace_read(t);
-	ksft_test_result(ok && none, "%s: one event says what is mapped\n",
-			 row->shows);
+	ok &= traced_once(row, mem, 0);
+	ok &= lab_access(lab, OP_LOAD64) == EV_OK;
+	ok &= traced_nothing();
+	ksft_test_result(ok, "%s: one event says what is mapped\n", row->shows);
 
 	if (row->truth <= COHERENT) {
 		ksft_test_result_skip("%s: a guest may execute from it\n",
@@ -288,10 +296,7 @@ static void test_mapped(const struct row *row, struct lab *lab, struct mem *mem)
 	}
 
 	ok = lab_access(lab, OP_EXEC) == EV_IABT;
-	nr = trace_read(t);
-	ok &= nr == 1 && check_traced(row, t, -ENOEXEC);
-	if (!ok)
-		print_traced(nr, t);
+	ok &= traced_once(row, mem, -ENOEXEC);
 	ksft_test_result(ok, "%s: one event for a guest that executes\n",
 			 row->shows);
 }
@@ -303,16 +308,11 @@ static void test_mapped(const struct row *row, struct lab *lab, struct mem *mem)
 static void test_refused(const struct row *row, struct lab *lab, struct mem *mem)
 {
 	struct mem other = { };
-	struct traced t[2];
-	unsigned int nr;
 	void *hva;
 	bool ok;
 
-	nr = trace_read(t);
-	ok = nr == 1 && check_traced(row, t, -EINVAL);
-	if (!ok)
-		print_traced(nr, t);
-	ksft_test_result(ok, "%s: one event says what is refused\n", row->shows);
+	ksft_test_result(traced_once(row, mem, -EINVAL),
+			 "%s: one event says what is refused\n", row->shows);
 
 	map_anon(NULL, &other);
 	TEST_ASSERT(!lab_set_slot(lab, &other), "no slot: %s", strerror(errno));
@@ -320,10 +320,7 @@ static void test_refused(const struct row *row, struct lab *lab, struct mem *mem
 		   MAP_SHARED | MAP_FIXED, mem->fd, 0);
 	TEST_ASSERT(hva == other.hva, "mmap: %s", strerror(errno));
 	ok = lab_access(lab, OP_LOAD64) == EV_EFAULT;
-	nr = trace_read(t);
-	ok &= nr == 1 && check_traced(row, t, -EFAULT);
-	if (!ok)
-		print_traced(nr, t);
+	ok &= traced_once(row, mem, -EFAULT);
 	ksft_test_result(ok, "%s: one event for a guest that touches it\n",
 			 row->shows);
 	munmap(other.hva, other.size);
@@ -361,7 +358,6 @@ static void test_trace(const struct row *row, const char *skip)
 
 static void test_off(const char *skip)
 {
-	struct traced t[2];
 	struct lab lab;
 	struct mem mem;
 	bool ok;
@@ -374,7 +370,8 @@ static void test_off(const char *skip)
 	map_anon(NULL, &mem);
 	lab_create(&lab, mem.size);
 	TEST_ASSERT(!lab_set_slot(&lab, &mem), "no slot: %s", strerror(errno));
-	ok = lab_access(&lab, OP_LOAD64) == EV_OK && !trace_read(t);
+	ok = lab_access(&lab, OP_LOAD64) == EV_OK;
+	ok &= traced_nothing();
 	ksft_test_result(ok, "no event while it is off\n");
 	compat_vm_free(lab.vm);
 	unmap(&mem);
@@ -386,8 +383,7 @@ static FILE *dump_open(struct kvm_vm *vm)
 {
 	char path[128];
 
-	snprintf(path, sizeof(path), "/sys/kernel/debug/kvm/%d-%d/stage2_page_tables",
-		 getpid(), vm->fd);
+	debugfs_path(vm, "stage2_page_tables", path, sizeof(path));
 	return fopen(path, "r");
 }
 
@@ -440,29 +436,9 @@ static void test_dump(const struct row *row)
 	unmap(&mem);
 }
 
-static void parse_options(int argc, char *argv[])
+static void usage(const char *name)
 {
-	static const struct option list[] = {
-		{ "expect-fwb", required_argument, NULL, 'f' },
-		{ "vfio", required_argument, NULL, 'v' },
-		{ }
-	};
-	int option;
-
-	options.fwb = kvm_has_fwb();
-	while ((option = getopt_long(argc, argv, "", list, NULL)) != -1) {
-		switch (option) {
-		case 'f':
-			options.fwb = atoi(optarg);
-			break;
-		case 'v':
-			options.vfio = *optarg ? optarg : NULL;
-			break;
-		default:
-			ksft_exit_fail_msg("usage: %s [--expect-fwb=0|1] [--vfio=BDF]\n",
-					   argv[0]);
-		}
-	}
+	ksft_exit_fail_msg("%s takes [--expect-fwb=0|1] [--vfio=BDF]\n", name);
 }
 
 int main(int argc, char *argv[])
@@ -472,7 +448,7 @@ int main(int argc, char *argv[])
 
 	setbuf(stdout, NULL);
 	ksft_print_header();
-	parse_options(argc, argv);
+	parse_fwb_and_vfio(argc, argv, usage);
 	signal(SIGALRM, bail_out_on_alarm);
 	alarm(PATIENCE);
 	ksft_set_plan(3 * ARRAY_SIZE(rows) + 1);

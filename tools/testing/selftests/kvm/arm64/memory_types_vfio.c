@@ -74,13 +74,6 @@ static bool blind;
 /* The word that it read last changes by itself. */
 static bool unstable;
 
-static bool expect(bool ok, const char *what, const char *got)
-{
-	if (!ok)
-		ksft_print_msg("%s: got %s\n", what, got);
-	return ok;
-}
-
 /* --- Devices and what can be mapped of them --------------------------------- */
 
 static const struct way {
@@ -161,25 +154,6 @@ static bool can_reset(int device)
 	return info.flags & VFIO_DEVICE_FLAGS_RESET;
 }
 
-/* Return: the list of what can be mapped, or NULL: all. */
-static const struct vfio_region_info_cap_sparse_mmap *
-find_sparse(const struct vfio_region_info *info)
-{
-	const struct vfio_info_cap_header *cap;
-	u32 at;
-
-	if (!(info->flags & VFIO_REGION_INFO_FLAG_CAPS))
-		return NULL;
-
-	for (at = info->cap_offset; at; at = cap->next) {
-		cap = (const void *)((const char *)info + at);
-		if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
-			return (const void *)cap;
-	}
-
-	return NULL;
-}
-
 static void add_area(struct target *t, const struct vfio_region_info *info,
 		     bool prefetchable, u64 start, u64 size)
 {
@@ -215,7 +189,7 @@ static void add_bar(struct target *t, int device, u32 bar)
 		return;
 
 	prefetchable = is_prefetchable(device, bar);
-	sparse = find_sparse(&u.info);
+	sparse = vfio_find_sparse(&u.info);
 	if (!sparse)
 		add_area(t, &u.info, prefetchable, 0, u.info.size);
 	for (i = 0; sparse && i < sparse->nr_areas; i++)
@@ -274,19 +248,9 @@ static void guest_code(void)
 /* Nobody knows what a register does when it is read ahead. */
 static void guest_map_device(struct kvm_vm *vm, u64 gva)
 {
-	u64 *table = addr_gpa2hva(vm, compat_pgd(vm));
-	u64 mask = ((1ULL << 48) - 1) & ~(u64)(vm->page_size - 1);
-	u32 bits = vm->page_shift - 3, level;
+	u64 *entry = stage1_entry(vm, gva, 0);
 
-	for (level = compat_pgtable_levels(vm) - 1; ; level--) {
-		table += (gva >> (vm->page_shift + bits * level)) &
-			 ((1ULL << bits) - 1);
-		if (!level)
-			break;
-		table = addr_gpa2hva(vm, *table & mask);
-	}
-
-	*table = (*table & ~ATTRINDX(7)) | ATTRINDX(NGNRE_INDEX) |
+	*entry = (*entry & ~ATTRINDX(7)) | ATTRINDX(NGNRE_INDEX) |
 		 EXECUTE_NEVER;
 }
 

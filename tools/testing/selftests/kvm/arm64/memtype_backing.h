@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,57 @@ static inline void bail_out_on_alarm(int sig)
 	if (write(STDOUT_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(KSFT_FAIL);
 	_exit(KSFT_FAIL);
+}
+
+/* The options of a test that has these two only. */
+static inline void parse_fwb_and_vfio(int argc, char **argv,
+				      void (*usage)(const char *name))
+{
+	static const struct option known[] = {
+		{ "expect-fwb", required_argument, NULL, 'f' },
+		{ "vfio", required_argument, NULL, 'v' },
+		{ }
+	};
+	int c;
+
+	options.fwb = kvm_has_fwb();
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			options.fwb = atoi(optarg);
+			break;
+		case 'v':
+			options.vfio = *optarg ? optarg : NULL;
+			break;
+		default:
+			usage(argv[0]);
+		}
+	}
+}
+
+/* Return: @ok, having said what there was instead. */
+static inline bool expect(bool ok, const char *what, const char *got)
+{
+	if (!ok)
+		ksft_print_msg("%s: got %s\n", what, got);
+	return ok;
+}
+
+/* The entry of level @level, 0 is the last, of the guest's own table for @gva. */
+static inline u64 *stage1_entry(struct kvm_vm *vm, u64 gva, unsigned int level)
+{
+	u64 *table = addr_gpa2hva(vm, compat_pgd(vm));
+	unsigned int bits = vm->page_shift - 3;
+	u64 mask = (1ULL << 48) - vm->page_size;
+	unsigned int at;
+
+	for (at = compat_pgtable_levels(vm) - 1; ; at--) {
+		table += (gva >> (vm->page_shift + bits * at)) &
+			 ((1ULL << bits) - 1);
+		if (at == level)
+			return table;
+		table = addr_gpa2hva(vm, *table & mask);
+	}
 }
 
 static inline const char *try_map(struct mem *mem, int prot, int flags, int fd)
@@ -479,6 +531,28 @@ static inline int vfio_open(const char *bdf)
 	if (vfio.device < 0)
 		vfio_open_device(bdf, &vfio);
 	return vfio.device;
+}
+
+/*
+ * Return: the list of what can be mapped of a region, or NULL: there is none. The
+ * capabilities lie behind @info.
+ */
+static inline const struct vfio_region_info_cap_sparse_mmap *
+vfio_find_sparse(const struct vfio_region_info *info)
+{
+	const struct vfio_info_cap_header *cap;
+	u32 at;
+
+	if (!(info->flags & VFIO_REGION_INFO_FLAG_CAPS))
+		return NULL;
+
+	for (at = info->cap_offset; at; at = cap->next) {
+		cap = (const void *)((const char *)info + at);
+		if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
+			return (const void *)cap;
+	}
+
+	return NULL;
 }
 
 /* BAR 2 must be RAM-like: ivshmem's is. */

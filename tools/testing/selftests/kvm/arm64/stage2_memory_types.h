@@ -27,10 +27,16 @@ struct stage2_line {
 	char perm[128];
 };
 
+static inline void debugfs_path(struct kvm_vm *vm, const char *name, char *path,
+				size_t size)
+{
+	snprintf(path, size, "/sys/kernel/debug/kvm/%d-%d/%s", getpid(), vm->fd,
+		 name);
+}
+
 static inline void stage2_path(struct kvm_vm *vm, char *path, size_t size)
 {
-	snprintf(path, size, "/sys/kernel/debug/kvm/%d-%d/stage2_memory_types",
-		 getpid(), vm->fd);
+	debugfs_path(vm, "stage2_memory_types", path, size);
 }
 
 /* Return: a file descriptor, or -1 where the kernel has no such file. */
