@@ -115,8 +115,13 @@ struct kvm_memtype {
  */
 static inline enum kvm_memtype_host kvm_memtype_host(pgprot_t prot)
 {
-	switch (pgprot_val(prot) & PTE_ATTRINDX_MASK) {
-	case PTE_ATTRINDX(MT_NORMAL):
+	unsigned long type = pgprot_val(prot) & PTE_ATTRINDX_MASK;
+
+	/* One comparison for RAM: faults on it must not become slower. */
+	if (likely(type == PTE_ATTRINDX(MT_NORMAL)))
+		return KVM_MEMTYPE_HOST_WB;
+
+	switch (type) {
 	case PTE_ATTRINDX(MT_NORMAL_TAGGED):
 		return KVM_MEMTYPE_HOST_WB;
 	case PTE_ATTRINDX(MT_NORMAL_NC):
