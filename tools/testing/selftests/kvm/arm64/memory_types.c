@@ -45,6 +45,8 @@
 #define OTHER_GPA	0x180000000ULL
 /* A guest virtual address that only the test's own stage-1 table maps. */
 #define TABLE_GVA	0x200000000ULL
+/* Where mmap() places nothing by itself, aligned to any block. */
+#define FAR_HVA		0x1000000000UL
 #define RET_INSN	0xd65f03c0U
 #define PATTERN		0x6d656d6f72797479ULL
 
@@ -470,6 +472,22 @@ static bool check_outcome(enum outcome got, unsigned int set, const char *shows,
 	return check(one_of(got, set), shows, what, outcome_names[got]);
 }
 
+/* All that is mapped is in leaves of this size; of a block there is one. */
+static bool check_leaf(enum leaf_size leaf, const struct stage2_line *l,
+		       const char *shows)
+{
+	u64 size = leaf == BLOCK_LEAF ? block_size() : getpagesize(), nr;
+	char want[32];
+
+	if (leaf == ANY_LEAF)
+		return true;
+
+	nr = leaf == BLOCK_LEAF ? 1 : (l->last + 1 - l->first) / size;
+	leaf_name(size, want, sizeof(want));
+	return check(count_leaves(l, size) == nr && !strchr(l->leaf, ','),
+		     shows, want, l->leaf);
+}
+
 static bool check_stage2(const struct row *row, const struct probes *p,
 			 bool exec)
 {
@@ -487,8 +505,7 @@ static bool check_stage2(const struct row *row, const struct probes *p,
 	if (!check(!strcmp(got, want), row->shows, want, got))
 		return false;
 
-	if (row->leaf && !check(strstr(p->s2.leaf, row->leaf), row->shows,
-				row->leaf, p->s2.leaf))
+	if (!check_leaf(row->leaf, &p->s2, row->shows))
 		return false;
 
 	return check(exec || !has_x, row->shows, "not executable", p->s2.perm);
@@ -569,12 +586,12 @@ static void test_row(const struct row *row)
 
 static const struct row rows[] = {
 	/* Ordinary guest memory. */
-	{ "anonymous memory, 4K pages, is Normal WB",
-	  map_anon, MEMORY, .leaf = "4K:", .demo = "RAM" },
-	{ "a transparent huge page is Normal WB and one 2M leaf",
-	  map_thp, MEMORY, .leaf = "2M:1" },
-	{ "a hugetlb page is Normal WB and one 2M leaf",
-	  map_hugetlb, MEMORY, .leaf = "2M:1" },
+	{ "anonymous memory is Normal WB, in leaves of a page",
+	  map_anon, MEMORY, .leaf = PAGE_LEAF, .demo = "RAM" },
+	{ "a transparent huge page is Normal WB and one leaf",
+	  map_thp, MEMORY, .leaf = BLOCK_LEAF },
+	{ "a hugetlb page is Normal WB and one leaf",
+	  map_hugetlb, MEMORY, .leaf = BLOCK_LEAF },
 	{ "a memfd is Normal WB", map_memfd, MEMORY },
 	{ "udmabuf is Normal WB", map_udmabuf, MEMORY },
 	{ "/dev/mem on RAM is Normal WB, even without FWB",
@@ -1235,12 +1252,53 @@ static void test_mte_remap(const struct mte_remap *r)
 	unmap(&by);
 }
 
+/* What has no tags needs no leaf of its own for each page. */
+static void test_mte_block(void)
+{
+	const char *shows = "with MTE, a block of NC device memory is one leaf";
+	const struct row row = { REGION(NONCACHEABLE), NC };
+	struct mem mem = { .size = block_size() }, by = mem;
+	struct probes p;
+	struct lab lab;
+	const char *skip = NULL;
+	bool ok;
+
+	if (!kvm_has_cap(KVM_CAP_ARM_MTE))
+		skip = "no MTE";
+	else if (compat_is_pkvm())
+		skip = "pKVM: stage 2 is the hypervisor's";
+	skip = skip ?: open_module(&row, &by, &by.fd);
+	if (skip) {
+		ksft_test_result_skip("%s: %s\n", shows, skip);
+		return;
+	}
+
+	mem.fd = -1;
+	mem.hva = mmap((void *)FAR_HVA, mem.size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	TEST_ASSERT(mem.hva == (void *)FAR_HVA, "mmap: %s", strerror(errno));
+	lab_create_mte(&lab);
+	ok = check(!lab_add(&lab, &mem), shows, "a slot", strerror(errno));
+	put_over_as(&mem, &by, MAP_PRIVATE);
+	ok &= check_outcome(lab_run(&lab, guest_read, SLOT_GPA, 0, 0), ONE_OF(OK),
+			    shows, "read");
+	probe_stage2(&lab, &p);
+	ok &= check(p.mapped > 0 && !strcmp(p.s2.type, "Normal-NC"), shows,
+		    "Normal-NC", p.mapped > 0 ? p.s2.type : "nothing mapped");
+	ok &= p.mapped > 0 && check_leaf(BLOCK_LEAF, &p.s2, shows);
+	ksft_test_result(ok, "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+	close(by.fd);
+}
+
 static void test_mte_remaps(void)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(mte_remaps); i++)
 		test_mte_remap(&mte_remaps[i]);
+	test_mte_block();
 }
 
 /* Let the test module look at the page behind @hva. Return: a file, or -1. */
@@ -1519,7 +1577,7 @@ int main(int argc, char **argv)
 
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) +
-		      ARRAY_SIZE(exec_rows) + ARRAY_SIZE(mte_remaps) + 23);
+		      ARRAY_SIZE(exec_rows) + ARRAY_SIZE(mte_remaps) + 24);
 
 	test_capability();
 	test_module_errors();

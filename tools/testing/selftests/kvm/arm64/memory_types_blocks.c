@@ -507,31 +507,9 @@ static enum event fault(u32 gpage, bool write)
 
 /* --- Comparing ------------------------------------------------------------ */
 
-static const char *size_name(u32 nr, char *name, size_t len)
+static u64 leaves_of(const struct stage2_line *l, u32 nr)
 {
-	u64 bytes = (u64)nr * page;
-	u32 shift = __builtin_ctzll(bytes);
-
-	snprintf(name, len, "%u%c", 1U << shift % 10, "KMG"[shift / 10 - 1]);
-	return name;
-}
-
-/* How many leaves of @nr pages are in a line. */
-static u64 count_leaves(const struct stage2_line *l, u32 nr)
-{
-	char name[16], want[16];
-	const char *list = l->leaf;
-	unsigned long long count;
-
-	size_name(nr, want, sizeof(want));
-	for (; list; list = strchr(list, ',')) {
-		list += *list == ',';
-		if (sscanf(list, "%15[^:]:%llu", name, &count) == 2 &&
-		    !strcmp(name, want))
-			return count;
-	}
-
-	return 0;
+	return count_leaves(l, (u64)nr * page);
 }
 
 /* Executable or not is no matter of size: the rest in words that compare. */
@@ -603,9 +581,9 @@ static bool same_leaves(const char *text)
 		text = text ? next_line(text, &l) : NULL;
 		if (text)
 			describe(got, sizeof(got), l.first, l.last, l.type,
-				 per_big ? count_leaves(&l, per_big) : 0,
-				 count_leaves(&l, per_block),
-				 count_leaves(&l, 1), stage2_count_perm(&l, 'w'));
+				 per_big ? leaves_of(&l, per_big) : 0,
+				 leaves_of(&l, per_block),
+				 leaves_of(&l, 1), stage2_count_perm(&l, 'w'));
 		ok = insist(!strcmp(want, got), want, got);
 		if (!text && i == guest.nr)
 			break;
@@ -621,8 +599,8 @@ static bool same_leaves(const char *text)
 static bool host_has(const struct stage2_line *l)
 {
 	u32 at = (l->first - GPA) / page, end = (l->last + 1 - GPA) / page;
-	u64 leaves = count_leaves(l, 1) + count_leaves(l, per_block) +
-		     (per_big ? count_leaves(l, per_big) : 0);
+	u64 leaves = leaves_of(l, 1) + leaves_of(l, per_block) +
+		     (per_big ? leaves_of(l, per_big) : 0);
 	bool some = false, every = true, writable;
 	u32 left, step;
 
@@ -1594,7 +1572,7 @@ static bool writer_has_block(u32 p)
 	guest.nr = 0;
 	ok = access_page(p, false);
 	ok &= look_at(p, &l);
-	return ok & insist(count_leaves(&l, per_block) && !count_leaves(&l, 1),
+	return ok & insist(leaves_of(&l, per_block) && !leaves_of(&l, 1),
 			   "blocks", l.leaf);
 }
 
@@ -1608,7 +1586,7 @@ static bool invalidate_one(const struct test *t, u32 p)
 	ok &= insist(!strcmp(l.type, "nothing"), "nothing mapped", l.type);
 	await_writer();
 	ok &= look_at(p - 1, &l);
-	ok &= insist(count_leaves(&l, 1), "pages", l.leaf);
+	ok &= insist(leaves_of(&l, 1), "pages", l.leaf);
 	guest.nr = 0;
 	ok &= access_page(p, false) & access_page(p, true);
 	await_writer();

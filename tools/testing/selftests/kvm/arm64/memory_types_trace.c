@@ -186,7 +186,7 @@ static const char *map_large(const struct row *row, struct mem *mem)
 	const char *skip;
 	int fd;
 
-	mem->size = BLOCK;
+	mem->size = block_size();
 	skip = open_module(row, mem, &fd);
 	if (skip)
 		return skip;
@@ -198,7 +198,7 @@ static const char *map_large(const struct row *row, struct mem *mem)
 	return NULL;
 }
 
-#define LARGE(row)	.map = map_large, .truth = row, .leaf = "2M", \
+#define LARGE(row)	.map = map_large, .truth = row, .leaf = BLOCK_LEAF, \
 			.source = KVM_MEMTYPE_TEST_REGION
 
 static const struct row rows[] = {
@@ -206,7 +206,7 @@ static const struct row rows[] = {
 	{ "RAM by PFN", RAM(MEMORY), WB },
 	{ "RAM by PFN, Normal-NC", RAM(NONCACHEABLE), NC },
 	{ "memory without KVA", REGION(COHERENT), WB },
-	{ "memory without KVA, 2 MiB", LARGE(COHERENT), WB },
+	{ "memory without KVA, a block", LARGE(COHERENT), WB },
 	{ "memory without KVA, Normal-NC", REGION(NONCACHEABLE), NC },
 	{ "memory without KVA, nGnRE", REGION(DEVICE), NGNRE },
 	{ "memory without KVA, nGnRE in a WB VMA", REGION(DEVICE), WB, PTE(NGNRE) },
@@ -235,7 +235,7 @@ static bool is_refused(const struct row *row)
 static bool check_traced(const struct row *row, const struct traced *t, int err)
 {
 	const char *stage2 = truth_type(row->truth) ?: "none";
-	u64 size = row->leaf && !err ? BLOCK : getpagesize();
+	u64 size = row->leaf && !err ? block_size() : getpagesize();
 	bool by_leaf = row->map != map_anon;
 
 	return t->ipa == SLOT_GPA && t->size == size && t->err == err &&

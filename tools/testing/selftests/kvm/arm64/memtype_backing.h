@@ -42,6 +42,12 @@ enum truth {
 	DEVICE,
 };
 
+enum leaf_size {
+	ANY_LEAF,
+	PAGE_LEAF,
+	BLOCK_LEAF,	/* what an entry of the PMD level maps */
+};
+
 /* Memory of the VMM. */
 struct mem {
 	void *hva;
@@ -62,7 +68,7 @@ struct row {
 	/* The memslot check looks at cacheable VMAs only. */
 	bool refused_at_run;
 	/* The leaf size that must appear, if it matters. */
-	const char *leaf;
+	enum leaf_size leaf;
 	/* The name in the table that --table prints. */
 	const char *demo;
 };
@@ -311,32 +317,61 @@ static inline const char *map_anon(const struct row *row, struct mem *mem)
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
+/* What an entry of the PMD level maps: 2 MiB with 4K pages, 512 MiB with 64K. */
+static inline size_t block_size(void)
+{
+	return (size_t)getpagesize() * getpagesize() / sizeof(u64);
+}
+
 static inline const char *map_hugetlb(const struct row *row, struct mem *mem)
 {
 	mem->fd = -1;
-	mem->size = BLOCK;
+	mem->size = block_size();
 	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
 	return mem->hva == MAP_FAILED ? "no free huge page" : NULL;
 }
 
+/* Anonymous memory of this process that lies in huge pages, in KiB. */
+static inline unsigned long long huge_kib(void)
+{
+	unsigned long long kib = 0;
+	char line[128];
+	FILE *file = fopen("/proc/self/smaps_rollup", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "AnonHugePages: %llu", &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib;
+}
+
 static inline const char *map_thp(const struct row *row, struct mem *mem)
 {
+	unsigned long long before = huge_kib();
+	size_t size = block_size();
 	char *hva;
 
-	mem->size = 2 * BLOCK;
-	try_map(mem, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	hva = (void *)(((unsigned long)mem->hva + BLOCK - 1) & ~(BLOCK - 1));
+	mem->size = 2 * size;
+	try_map(mem, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+	hva = (void *)(((unsigned long)mem->hva + size - 1) & ~(size - 1));
 	munmap(mem->hva, hva - (char *)mem->hva);
-	munmap(hva + BLOCK, (char *)mem->hva + BLOCK - hva);
+	munmap(hva + size, (char *)mem->hva + size - hva);
 	mem->hva = hva;
-	mem->size = BLOCK;
+	mem->size = size;
 	if (madvise(mem->hva, mem->size, MADV_HUGEPAGE)) {
 		unmap(mem);
 		return "no transparent huge pages";
 	}
 
-	memset(mem->hva, 0, mem->size);
+	*hva = 0;
+	if (huge_kib() == before) {
+		unmap(mem);
+		return "no free huge page";
+	}
+
 	return NULL;
 }
 

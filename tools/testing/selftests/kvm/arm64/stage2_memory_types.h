@@ -39,6 +39,33 @@ static inline void stage2_path(struct kvm_vm *vm, char *path, size_t size)
 	debugfs_path(vm, "stage2_memory_types", path, size);
 }
 
+/* How a leaf of @size bytes is called in a line. */
+static inline const char *leaf_name(u64 size, char *name, size_t len)
+{
+	u32 shift = __builtin_ctzll(size);
+
+	snprintf(name, len, "%u%c", 1U << shift % 10, "KMG"[shift / 10 - 1]);
+	return name;
+}
+
+/* How many leaves of @size bytes are in a line. */
+static inline u64 count_leaves(const struct stage2_line *l, u64 size)
+{
+	char name[16], want[16];
+	const char *list = l->leaf;
+	unsigned long long count;
+
+	leaf_name(size, want, sizeof(want));
+	for (; list; list = strchr(list, ',')) {
+		list += *list == ',';
+		if (sscanf(list, "%15[^:]:%llu", name, &count) == 2 &&
+		    !strcmp(name, want))
+			return count;
+	}
+
+	return 0;
+}
+
 /* Return: a file descriptor, or -1 where the kernel has no such file. */
 static inline int stage2_open(struct kvm_vm *vm)
 {
