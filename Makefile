@@ -6,7 +6,7 @@ VARIANT ?= patched
 export KERNEL LINUX
 
 .DEFAULT_GOAL := help
-.PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants report \
+.PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants bisect report \
 	debian kselftest-tarball refresh setup
 # Each target is a chain of long steps that share folders.
 .NOTPARALLEL:
@@ -55,6 +55,10 @@ vmm: tree ## Debian's QEMU and guest with assigned devices, as shipped and patch
 
 mutants: tree ## does some test notice each deliberate break of the series? into docs/mutants.txt
 	@lab/mutants $(KERNEL)
+
+bisect: build ## does each prefix boot and lose nothing; other compilers, options and architectures
+	@lab/bisect $(KERNEL)
+	@scripts/check-configs $(KERNEL)
 
 report: ## one HTML page of what was run and what came out: out/report/index.html; runs nothing
 	@lab/report
