@@ -26,7 +26,7 @@ set key outside below maxrows 4 samplen 2
 
 do for [type in "svg pngcairo"] {
 	width = 480 * words(kernels) + 120
-	set terminal type size width, 640 font "sans,11"
+	set terminal type size width, 640 font "sans,11" noenhanced
 	set output docs.'/bench.'.(type eq "svg" ? "svg" : "png")
 	set multiplot layout 1, words(kernels) title about font "sans,9"
 	do for [k in kernels] {
