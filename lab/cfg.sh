@@ -36,6 +36,16 @@ tests_of()
 	done
 }
 
+# The options that FILE asks for, and those of the lab's kernel but for what FILE says "is not set".
+lab_options() # FILE
+{
+	# shellcheck disable=SC2154 # as above
+	cat "$1" "$top/lab/kernel.config" |
+		awk -v kernel=" $kernel " '/^$/ { skip = 0 } /^# only / { skip = !index($0 " ", kernel) }
+			/^# CONFIG_.* is not set$/ { off[$2] } { split($0, option, "=") }
+			!skip && !(option[1] in off && option[2] == "y")'
+}
+
 # Boot variant build directory $1 on machine $2 with log $3 and the tests $4...
 # Return: as lab/qemu.
 boot()
