@@ -3,9 +3,11 @@
 # The table for people, from bench.csv, and the verdict. Exit status: 1 if a patched kernel
 # takes more than 1 % more than the same one as shipped for a fault on ordinary memory, or
 # more than 10 % more for one on memory that cannot be a block, or a row has no figure on
-# one of the two. munmap() is not judged: most of it is the host's own, and what freeing a
-# page costs depends on which of its neighbours are free.
+# one of the two. A row of a few faults is not judged: the clock of neoverse-n1 ticks every 16
+# instructions, and a larger row has the same fault. Nor is munmap(): most of it is the
+# host's own, and what freeing a page costs depends on which of its neighbours are free.
 
+BEGIN { few = 16 }
 /^#/ { print; next }
 $1 == "kernel" { next }
 {
@@ -42,7 +44,7 @@ function judge(k, m, row,    old, new, percent)
 	percent = change(k, m, row)
 	if (!(old in seen) || !(new in seen) || (ram[row] && (cost[old] > 0) != (cost[new] > 0)))
 		problem(k, m, row, "no figure for one of the two")
-	else if (ram[row] && percent != "-") {
+	else if (ram[row] && percent != "-" && exits[new] >= few) {
 		judged[k]++
 		if (percent > 1)
 			problem(k, m, row, sprintf("%+.2f %%", percent))
@@ -168,7 +170,7 @@ END {
 	print ""
 	for (j = 1; j <= kernels; j++)
 		if (patched[kernel[j]])
-			printf "Linux %s: faults on ordinary memory, %d rows: at most %+.2f %%; on memory that cannot be a block: at most %+.2f %%\n",
+			printf "Linux %s: faults on ordinary memory, %d rows of " few " faults and more: at most %+.2f %%; on memory that cannot be a block: at most %+.2f %%\n",
 			       kernel[j], judged[kernel[j]], worst[kernel[j]], dearest[kernel[j]]
 	printf "%s", problems
 	exit problems != ""
