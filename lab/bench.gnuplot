@@ -26,9 +26,9 @@ set key outside below maxrows 4 samplen 2
 
 do for [type in "svg pngcairo"] {
 	width = 480 * words(kernels) + 120
-	set terminal type size width, 640 font "sans,11" noenhanced
+	set terminal type size width, 640 font "sans,11"
 	set output docs.'/bench.'.(type eq "svg" ? "svg" : "png")
-	set multiplot layout 1, words(kernels) title about font "sans,9"
+	set multiplot layout 1, words(kernels) title about font "sans,9" noenhanced
 	do for [k in kernels] {
 		set title "Linux ".k.", -cpu max"
 		plot for [i = 1:words(memories)] points(k, "shipped", word(memories, i)) using 1:2 \
