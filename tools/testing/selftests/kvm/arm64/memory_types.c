@@ -218,7 +218,7 @@ static void lab_init(struct lab *lab, struct kvm_vm *vm)
 				guest_dabt_handler);
 	vm_install_sync_handler(vm, VECTOR_SYNC_CURRENT, EC_IABT_CUR,
 				guest_iabt_handler);
-	virt_map(vm, SLOT_GPA, SLOT_GPA, 4);
+	map_host_pages(vm, SLOT_GPA, SLOT_GPA, 4);
 	virt_map(vm, OTHER_GPA, OTHER_GPA, 1);
 	virt_map(vm, TABLE_GVA, OTHER_GPA, 1);
 	lab->sp = compat_get_reg(lab->vcpu, ARM64_CORE_REG(sp_el1));

@@ -1624,7 +1624,7 @@ static bool check_invalidation(const struct test *t, u64 pfn, u32 nr)
 		put_alias(host_at(0), alias);
 	}
 	ok = set_slot(0, 0, 0, nr);
-	virt_map(lab.vm, GPA, GPA, nr);
+	map_host_pages(lab.vm, GPA, GPA, nr);
 	*writer_of() = (typeof(writer)) {
 		.gpa = GPA, .step = page, .nr = nr, .skip = p,
 	};
@@ -2143,6 +2143,8 @@ int main(int argc, char **argv)
 	pool_align(&big, per_big ?: per_block);
 	if (!big.nr)
 		big.skip = "no --phys= with 1 GiB";
+	if (!per_big)
+		big.skip = "no blocks of 1 GiB";
 	setbuf(stdout, NULL);
 	signal(SIGALRM, bail_out_on_alarm);
 	ksft_print_header();

@@ -91,12 +91,12 @@ static void *map_or_fail(void *hva, size_t size, int flags)
 static struct kvm_vm *small_vm(struct kvm_vcpu **vcpu, size_t pages, char **hva)
 {
 	struct kvm_vm *vm = compat_vm_create(vcpu, guest_touch);
-	size_t size = pages * vm->page_size;
+	size_t size = pages * getpagesize();
 
 	*hva = map_or_fail(NULL, size, 0);
 	madvise(*hva, size, MADV_NOHUGEPAGE);
 	add_slot(vm, size, *hva);
-	virt_map(vm, SLOT_GPA, SLOT_GPA, pages);
+	map_host_pages(vm, SLOT_GPA, SLOT_GPA, pages);
 	return vm;
 }
 
@@ -203,11 +203,11 @@ static void test_format(void)
 	bool ok;
 
 	vm = small_vm(&vcpu, 16, &hva);
-	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size, 8);
+	run_guest(vcpu, guest_touch, SLOT_GPA, getpagesize(), 8);
 	text = stage2_read(vm);
 	ok = check_text(text, true) && stage2_find(text, SLOT_GPA, &l) &&
 	     l.first == SLOT_GPA &&
-	     l.last == SLOT_GPA + 8 * vm->page_size - 1 &&
+	     l.last == SLOT_GPA + 8 * getpagesize() - 1 &&
 	     sum_list(l.perm, false) == 8 && strstr(l.perm, "rw");
 	if (!ok)
 		ksft_print_msg("%s", text);
@@ -226,7 +226,7 @@ static void test_small_reads(void)
 	int fd, i;
 
 	vm = small_vm(&vcpu, 64, &hva);
-	run_guest(vcpu, guest_touch, SLOT_GPA, 2 * vm->page_size, 32);
+	run_guest(vcpu, guest_touch, SLOT_GPA, 2 * getpagesize(), 32);
 	whole = stage2_read(vm);
 	fd = stage2_open(vm);
 	for (i = 0; i < ARRAY_SIZE(chunks); i++) {
@@ -398,7 +398,7 @@ static void test_concurrent_faults(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	end = now.tv_sec + STRESS_SECONDS;
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), (u64)guest_touch_forever);
-	vcpu_args_set(vcpu, 3, SLOT_GPA, (u64)stress.vm->page_size,
+	vcpu_args_set(vcpu, 3, SLOT_GPA, (u64)getpagesize(),
 		      (u64)STRESS_PAGES);
 	while (now.tv_sec < end) {
 		vcpu_run(vcpu);
@@ -446,7 +446,7 @@ static void test_vm_gone(void)
 	int fd;
 
 	vm = small_vm(&vcpu, 16, &hva);
-	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size, 16);
+	run_guest(vcpu, guest_touch, SLOT_GPA, getpagesize(), 16);
 	stage2_path(vm, path, sizeof(path));
 	fd = stage2_open(vm);
 	clean = read(fd, buf, sizeof(buf)) == sizeof(buf);
@@ -469,7 +469,7 @@ static void vmm(int to_parent)
 	struct kvm_vm *vm;
 
 	vm = small_vm(&vcpu, 16, &hva);
-	run_guest(vcpu, guest_touch, SLOT_GPA, 2 * vm->page_size, 8);
+	run_guest(vcpu, guest_touch, SLOT_GPA, 2 * getpagesize(), 8);
 	stage2_path(vm, path, sizeof(path));
 	if (write(to_parent, path, sizeof(path)) == sizeof(path))
 		pause();
@@ -521,7 +521,7 @@ static void test_slot_gone(void)
 	bool before, after;
 
 	vm = small_vm(&vcpu, 16, &hva);
-	run_guest(vcpu, guest_touch, SLOT_GPA, vm->page_size, 16);
+	run_guest(vcpu, guest_touch, SLOT_GPA, getpagesize(), 16);
 	text = stage2_read(vm);
 	before = stage2_find(text, SLOT_GPA, &l);
 	free(text);

@@ -462,7 +462,7 @@ static bool test_split(struct lab *lab)
 	bool ok = true;
 
 	put_row(lab->hva, &region_split, nr);
-	virt_map(lab->vm, FAR_GVA, GPA, nr);
+	map_host_pages(lab->vm, FAR_GVA, GPA, nr);
 	for (i = 0; i < ARRAY_SIZE(at); i++)
 		WRITE_ONCE(*(u64 *)(lab->hva + at[i] * nr / 1024 * page),
 			   PATTERN + i);
@@ -661,7 +661,7 @@ static const struct bad_slot bad_slots[] = {
 	{ "hva of the kernel", 0, GPA, 0x10000, 1ULL << 63, EINVAL },
 	{ "hva with a tag", 0, GPA, 0x10000, GOOD | 1ULL << 60, EINVAL },
 	{ "hva and size wrap", 0, GPA, TOP, GOOD, EINVAL },
-	{ "more pages than a slot can have", 0, GPA, 1ULL << 46, GOOD, EINVAL },
+	{ "more pages than a slot can have", 0, GPA, 1ULL << 51, GOOD, EINVAL },
 	{ "unknown flag", 1U << 30, GPA, 0x10000, GOOD, EINVAL },
 	{ "removal of what is not there", 0, GPA, 0, GOOD, EINVAL },
 };
@@ -927,7 +927,7 @@ static void lab_create(struct lab *lab)
 	lab->skip = NULL;
 	vm_enable_cap(vm, KVM_CAP_ARM_NISV_TO_USER, 0);
 	guest_install_handlers(vm);
-	virt_map(vm, GPA, GPA, 16);
+	map_host_pages(vm, GPA, GPA, 16);
 	virt_map(vm, OTHER_GPA, OTHER_GPA, 1);
 
 	/* Far from where mmap() places things by itself. */

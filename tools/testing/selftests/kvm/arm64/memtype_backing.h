@@ -211,12 +211,16 @@ static inline const char *open_module_at(const struct row *row, __u64 phys,
 	if (*fd < 0)
 		return "no module kvm_memtype_test";
 
+	if (row->source == KVM_MEMTYPE_TEST_REGION &&
+	    mem->size > module_parameter("size")) {
+		close(*fd);
+		return "kvm_memtype_test has less memory (phys=, size=)";
+	}
+
 	if (!ioctl(*fd, KVM_MEMTYPE_TEST_SETUP, &setup))
 		return NULL;
 
 	close(*fd);
-	if (errno == ENXIO)
-		return "kvm_memtype_test has no memory (phys=, size=)";
 	if (errno == ENOMEM)
 		return "not enough contiguous memory";
 	TEST_ASSERT(errno == EOPNOTSUPP, "setup: %s", strerror(errno));
@@ -321,6 +325,12 @@ static inline const char *map_anon(const struct row *row, struct mem *mem)
 static inline size_t block_size(void)
 {
 	return (size_t)getpagesize() * getpagesize() / sizeof(u64);
+}
+
+/* Map @nr pages of the host in the guest's own tables, whose pages may be smaller. */
+static inline void map_host_pages(struct kvm_vm *vm, u64 gva, u64 gpa, u64 nr)
+{
+	virt_map(vm, gva, gpa, nr * getpagesize() / vm->page_size);
 }
 
 static inline const char *map_hugetlb(const struct row *row, struct mem *mem)
