@@ -170,6 +170,10 @@ bool kvm_pfnmap_is_block(struct mm_struct *mm, unsigned long hva,
 	if (!IS_ALIGNED(phys, size))
 		return false;
 
+	/* The driver, or the VMM, may go through it page by page */
+	if (*gap - start < size && !host_entry(mm, *gap))
+		return false;
+
 	entry = host_entry(mm, hva);
 	if (!entry || (entry & ADDRESS) != __phys_to_pte_val(PFN_PHYS(pfn)))
 		return false;
