@@ -157,6 +157,13 @@ static bool is_of_one_kind(phys_addr_t phys, unsigned long size)
 	return true;
 }
 
+bool kvm_pfnmap_has_gap(struct mm_struct *mm, unsigned long hva,
+			unsigned long gap)
+{
+	return ALIGN_DOWN(gap, PMD_SIZE) == ALIGN_DOWN(hva, PMD_SIZE) &&
+	       !host_entry(mm, gap);
+}
+
 bool kvm_pfnmap_is_block(struct mm_struct *mm, unsigned long hva,
 			 unsigned long pfn, unsigned long size,
 			 unsigned long *gap)
@@ -168,10 +175,6 @@ bool kvm_pfnmap_is_block(struct mm_struct *mm, unsigned long hva,
 	int i;
 
 	if (!IS_ALIGNED(phys, size))
-		return false;
-
-	/* The driver, or the VMM, may go through it page by page */
-	if (*gap - start < size && !host_entry(mm, *gap))
 		return false;
 
 	entry = host_entry(mm, hva);

@@ -16,6 +16,27 @@
 struct mm_struct;
 
 /**
+ * kvm_pfnmap_has_gap() - Is a page still missing that a block would need?
+ * @mm:		The VMM's.
+ * @hva:	An address in the VMM that is mapped by PFN.
+ * @gap:	An address where kvm_pfnmap_is_block() has found a block impossible,
+ *		or 0.
+ *
+ * To be asked before anything else about a block is: the driver, or the VMM, may
+ * go through its mapping page by page, and each of those faults asks. What is true
+ * for PMD_SIZE is also true for all that is larger.
+ *
+ * Arm ARM, "Translation table descriptor formats": a Block descriptor has no room
+ * for a page that is not mapped.
+ *
+ * Context: As kvm_pfnmap_is_block().
+ * Return: true if @gap is in the same PMD_SIZE as @hva and not mapped. false says
+ *	   nothing about a block.
+ */
+bool kvm_pfnmap_has_gap(struct mm_struct *mm, unsigned long hva,
+			unsigned long gap);
+
+/**
  * kvm_pfnmap_is_block() - Can memory mapped by PFN be one block at stage 2?
  * @mm:		The VMM's.
  * @hva:	An address in the VMM that is mapped by PFN.
@@ -24,7 +45,7 @@ struct mm_struct;
  *		aligned one around @hva. That it is inside of the VMA and the
  *		memslot is up to the caller.
  * @gap:	An address where a block has been found impossible before, or 0. It
- *		is looked at first, and updated when there is a new one. Saves
+ *		is looked at early, and updated when there is a new one. Saves
  *		time, does not change the answer.
  *
  * A block is possible if all entries of the host for it are valid, map one
