@@ -83,6 +83,9 @@ tap() # NAME [PROBLEMS]
 	fi
 }
 
+# What a compiler said in LOG, without line numbers: those move.
+warnings() { { grep -E ': (warning|error): ' "$1" || :; } | sed -E 's/:[0-9]+(:[0-9]+)?: /: /' | sort -u; }
+
 # The repository's files, committed or not yet.
 repo_files()
 {

@@ -56,7 +56,7 @@
 #define RET_INSN	0xd65f03c0U
 #define HUGE_PAGES	"/proc/sys/vm/nr_hugepages"
 #define REPEATS		5
-#define LONG_RUN	50000000LL
+#define LONG_RUN	100000000LL
 
 /* Sizes of a slot. Of the largest one only a page every 16 MiB is touched. */
 static const struct {
