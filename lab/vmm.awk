@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # The table of lab/vmm, from what=cfg lab/vmm.cfg, what=shipped LOG, what=patched LOG; kernel= is the
-# version. Exit status: 1 if a result is not what lab/vmm.cfg says.
+# version, libvirt=1 if it was there. Exit status: 1 if a result is not what lab/vmm.cfg says.
 
 BEGIN { FS = " *[|] *" }
 { gsub(/\r/, "") }
 
 what == "cfg" && /^\[/ { section = $0; next }
-what == "cfg" && section == "[results]" && / = / {
+what == "cfg" && (section == "[results]" || libvirt && section == "[results libvirt]") && / = / {
 	split($0, part, " = ")
 	row[++rows] = part[1]
 	want["patched", part[1]] = part[2]
