@@ -99,10 +99,8 @@ static int memtype_leaf_visitor(u64 addr, u64 size, kvm_pte_t pte, void *arg)
 	if (!it->budget--)
 		return 1;
 
+	/* The next leaf will not belong to the range */
 	if (!kvm_pte_valid(pte)) {
-		if (!range_is_empty(range))
-			return 1;
-
 		it->next = end;
 		return 0;
 	}

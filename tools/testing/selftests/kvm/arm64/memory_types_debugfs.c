@@ -43,6 +43,7 @@
 #define GIB		0x40000000ULL
 #define SPARSE_SIZE	(64 * GIB)
 #define SPARSE_STEP	(4 * GIB)
+#define LONG_PAGES	5000
 #define STRESS_PAGES	512
 #define STRESS_SECONDS	3
 
@@ -264,6 +265,42 @@ static void test_large_sparse(void)
 	free(text);
 	compat_vm_free(vm);
 	munmap(hva, SPARSE_SIZE);
+}
+
+/*
+ * More leaves, and more that are missing, than KVM looks at without a break: first
+ * one page of each table, or the ends of the only one, then all pages.
+ */
+static void test_long(void)
+{
+	u64 page = getpagesize(), step = page / sizeof(u64);
+	struct kvm_vcpu *vcpu;
+	unsigned int lines;
+	struct kvm_vm *vm;
+	char *text, *hva;
+	bool ok;
+
+	if (step > LONG_PAGES - 1)
+		step = LONG_PAGES - 1;
+	lines = (LONG_PAGES - 1) / step + 1;
+
+	vm = small_vm(&vcpu, LONG_PAGES, &hva);
+	run_guest(vcpu, guest_touch, SLOT_GPA, step * page, lines);
+	text = stage2_read(vm);
+	ok = check_text(text, true) && count_lines(text) == lines;
+	ksft_test_result(ok, "a page every %llu pages: a line for each\n",
+			 (unsigned long long)step);
+	free(text);
+
+	run_guest(vcpu, guest_touch, SLOT_GPA, page, LONG_PAGES);
+	text = stage2_read(vm);
+	ok = check_text(text, true) && count_lines(text) == 1;
+	if (!ok)
+		ksft_print_msg("%s", text);
+	ksft_test_result(ok, "%d pages without a gap: one line\n", LONG_PAGES);
+	free(text);
+	compat_vm_free(vm);
+	munmap(hva, LONG_PAGES * page);
 }
 
 /* A huge page behind an ordinary one: leaf sizes do not split a run of one type. */
@@ -545,7 +582,7 @@ int main(void)
 			       strerror(errno));
 	close(fd);
 
-	ksft_set_plan(12);
+	ksft_set_plan(14);
 	test_mode(vm);
 	kvm_vm_free(vm);
 
@@ -553,6 +590,7 @@ int main(void)
 	test_format();
 	test_small_reads();
 	test_large_sparse();
+	test_long();
 	test_mixed_leaves();
 	test_neighbours();
 	test_slot_gone();
