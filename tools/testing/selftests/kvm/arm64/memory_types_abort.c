@@ -154,6 +154,7 @@ struct action {
 	unsigned int outcomes[NR_S2_TYPES];
 	/* Needs HWCAP_ATOMICS */
 	bool lse;
+	bool fetch;
 };
 
 static const struct action actions[] = {
@@ -234,7 +235,8 @@ static const struct action actions[] = {
 static const struct action walks[] = {
 	{ { 0xf9400001 }, "a load", .outcomes = WALK },
 	{ { 0xf9000001 }, "a store", .wnr = EITHER, .outcomes = WALK },
-	{ { 0xd61f0000 }, "a fetch", .offset = CODE + 4, .outcomes = WALK },
+	{ { 0xd61f0000 }, "a fetch", .offset = CODE + 4, .fetch = true,
+	  .outcomes = WALK },
 };
 
 /* --- The guests ------------------------------------------------------------ */
@@ -493,6 +495,16 @@ static bool check_aarch32(struct lab *lab, const struct action *action,
 			 MODE32_ABT, action->name, "the mode");
 }
 
+/* An Instruction Abort for a fetch, else a Data Abort; AArch32 has two vectors instead. */
+static bool check_class(struct lab *lab, const struct action *action)
+{
+	__u64 ec = compat_get_reg(lab->vcpu, ID_ESR_EL1) >> 26 & 0x3f;
+
+	return lab->guest->el1 != EL1_64 ||
+	       same(ec, (action->fetch ? 0x20 : 0x24) + !lab->guest->user,
+		    action->name, "the exception class");
+}
+
 /* The fault status of AArch32 in the words of AArch64 */
 static unsigned int lab_fsc(struct lab *lab)
 {
@@ -512,7 +524,7 @@ static enum outcome lab_exception(struct lab *lab, const struct action *action,
 	bool ok;
 
 	if (fsc == FSC_SEA || (fsc >= FSC_WALK && fsc <= FSC_WALK + 3))
-		return SEA;
+		return check_class(lab, action) ? SEA : WRONG;
 	if (fsc == FSC_UNSUPPORTED)
 		return UNSUPPORTED;
 	if (fsc != FSC_ALIGN) {
