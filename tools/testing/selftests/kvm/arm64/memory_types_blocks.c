@@ -1722,6 +1722,12 @@ static bool test_big_read_only_page(const struct test *t)
 	return ok & write_at(ro + per_block) & write_at(0);
 }
 
+/* Far from where a look at some of the entries would find it. */
+static bool test_big_odd(const struct test *t)
+{
+	return has(&big, per_big) && check_odd(t->row, big.pfn, per_big);
+}
+
 /* Is there RAM from @start to @end, and something else, too? */
 static bool is_partly_ram(u64 start, u64 end)
 {
@@ -1970,6 +1976,10 @@ static const struct test tests[] = {
 	{ "1G of which a slot has all but a page", test_big_slot_ends },
 	{ "1G of two VMAs that are contiguous: 2M", test_big_vmas_meet },
 	{ "1G with a read-only page in it", test_big_read_only_page },
+	{ "1G with a Device page among NC ones in it: 2M", test_big_odd,
+	  ROW(NC, .flags = ODD(NGNRE)) },
+	{ "1G with two pages that have changed places: 2M", test_big_odd,
+	  ROW(NC, .flags = SWAP) },
 	{ "1G that is RAM in part: 2M", test_two_kinds },
 	{ "blocks of a vfio BAR that the VMM has touched", test_bar, .hva = 1 },
 	{ "blocks of a vfio BAR that nobody has touched", test_bar },
