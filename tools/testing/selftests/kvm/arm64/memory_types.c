@@ -1252,28 +1252,68 @@ static void test_mte_remap(const struct mte_remap *r)
 	unmap(&by);
 }
 
-/* What has no tags needs no leaf of its own for each page. */
-static void test_mte_block(void)
+/*
+ * What has no tags needs no leaf of its own for each page. Tags are cleared page by
+ * page, and so is what has tags mapped.
+ */
+struct mte_block {
+	const char *shows;
+	struct row row;
+	const char *type;
+	enum leaf_size leaf;
+};
+
+static const struct mte_block mte_blocks[] = {
+	{ "with MTE, a block of NC device memory is one leaf",
+	  { REGION(NONCACHEABLE), NC }, "Normal-NC", BLOCK_LEAF },
+	{ "with MTE, a block of RAM that a driver maps is pages",
+	  { RAM(MEMORY), WB, .flags = KVM_MEMTYPE_TEST_BLOCKS },
+	  "Normal-WB", PAGE_LEAF },
+};
+
+/*
+ * Open a block for a private mapping, which RAM has by physical address only: @by
+ * is then what @ram holds.
+ */
+static const char *open_mte_block(const struct row *row, struct mem *by,
+				  struct mem *ram)
 {
-	const char *shows = "with MTE, a block of NC device memory is one leaf";
-	const struct row row = { REGION(NONCACHEABLE), NC };
-	struct mem mem = { .size = block_size() }, by = mem;
-	struct probes p;
-	struct lab lab;
-	const char *skip = NULL;
-	bool ok;
+	struct row phys = *row;
+	const char *skip;
 
 	if (!kvm_has_cap(KVM_CAP_ARM_MTE))
-		skip = "no MTE";
-	else if (compat_is_pkvm())
-		skip = "pKVM: stage 2 is the hypervisor's";
-	skip = skip ?: open_module(&row, &by, &by.fd);
+		return "no MTE";
+	if (compat_is_pkvm())
+		return "pKVM: stage 2 is the hypervisor's";
+	if (row->source != KVM_MEMTYPE_TEST_RAM)
+		return open_module(row, by, &by->fd);
+
+	skip = open_module(row, ram, &ram->fd);
+	if (skip)
+		return skip;
+
+	phys.source = KVM_MEMTYPE_TEST_PHYS;
+	phys.flags = 0;
+	skip = open_module_at(&phys, module_page(ram->fd, 0).phys, by, &by->fd);
+	if (skip)
+		close(ram->fd);
+	return skip;
+}
+
+static void test_mte_block(const struct mte_block *t)
+{
+	struct mem mem = { .size = block_size(), .fd = -1 }, by = mem, ram = mem;
+	const char *shows = t->shows, *skip;
+	struct probes p;
+	struct lab lab;
+	bool ok;
+
+	skip = open_mte_block(&t->row, &by, &ram);
 	if (skip) {
 		ksft_test_result_skip("%s: %s\n", shows, skip);
 		return;
 	}
 
-	mem.fd = -1;
 	mem.hva = mmap((void *)FAR_HVA, mem.size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	TEST_ASSERT(mem.hva == (void *)FAR_HVA, "mmap: %s", strerror(errno));
@@ -1283,13 +1323,15 @@ static void test_mte_block(void)
 	ok &= check_outcome(lab_run(&lab, guest_read, SLOT_GPA, 0, 0), ONE_OF(OK),
 			    shows, "read");
 	probe_stage2(&lab, &p);
-	ok &= check(p.mapped > 0 && !strcmp(p.s2.type, "Normal-NC"), shows,
-		    "Normal-NC", p.mapped > 0 ? p.s2.type : "nothing mapped");
-	ok &= p.mapped > 0 && check_leaf(BLOCK_LEAF, &p.s2, shows);
+	ok &= check(p.mapped > 0 && !strcmp(p.s2.type, t->type), shows,
+		    t->type, p.mapped > 0 ? p.s2.type : "nothing mapped");
+	ok &= p.mapped > 0 && check_leaf(t->leaf, &p.s2, shows);
 	ksft_test_result(ok, "%s\n", shows);
 	lab_destroy(&lab);
 	unmap(&mem);
 	close(by.fd);
+	if (ram.fd >= 0)
+		close(ram.fd);
 }
 
 static void test_mte_remaps(void)
@@ -1298,7 +1340,8 @@ static void test_mte_remaps(void)
 
 	for (i = 0; i < ARRAY_SIZE(mte_remaps); i++)
 		test_mte_remap(&mte_remaps[i]);
-	test_mte_block();
+	for (i = 0; i < ARRAY_SIZE(mte_blocks); i++)
+		test_mte_block(&mte_blocks[i]);
 }
 
 /* Let the test module look at the page behind @hva. Return: a file, or -1. */
@@ -1577,7 +1620,8 @@ int main(int argc, char **argv)
 
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) +
-		      ARRAY_SIZE(exec_rows) + ARRAY_SIZE(mte_remaps) + 24);
+		      ARRAY_SIZE(exec_rows) + ARRAY_SIZE(mte_remaps) +
+		      ARRAY_SIZE(mte_blocks) + 23);
 
 	test_capability();
 	test_module_errors();
