@@ -23,7 +23,7 @@ demo: tree ## build and boot the patched kernel; a table of what a guest gets fr
 compare: tree ## the same table, kernel as shipped and patched side by side, per CPU model
 	@lab/compare $(KERNEL)
 
-check: ## every test; the last line is "N passed, N failed, N skipped"
+check: ## every test; the last line is "N passed, N failed, N skipped"; no KERNEL=: all kernels
 	@scripts/check $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
 
 check-debug: tree ## the lab's tests with KASAN, kmemleak, failing allocations and more; not part of check
@@ -39,15 +39,15 @@ build: tree ## kernel, module and selftests in build/KERNEL/VARIANT (VARIANT=pat
 	@lab/build $(KERNEL) $(VARIANT)
 
 boot: build ## a shell in the lab (CPU=max MODE=vhe ...)
-	@lab/boot $(KERNEL) $(VARIANT) $(CPU) $(MODE)
+	@lab/boot $(KERNEL) $(VARIANT) $(or $(CPU),max) $(or $(MODE),vhe)
 
 test: build ## the lab's tests alone: each CPU model and KVM mode
 	@lab/check $(KERNEL)
 
-bench: setup ## instructions of faults and munmap, as shipped and patched, into docs/bench
+bench: setup ## instructions of faults and munmap, as shipped and patched, into docs/bench; no KERNEL=: all
 	@lab/bench $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
 
-regress: setup ## the kernel's own KVM selftests, as shipped and patched, into docs/regress
+regress: setup ## the kernel's own KVM selftests, as shipped and patched, into docs/regress; no KERNEL=: all
 	@lab/regress $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
 
 vmm: tree ## Debian's QEMU and guest with assigned devices, as shipped and patched (VMM=7.2, 10.0 or 11.1)

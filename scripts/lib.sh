@@ -32,8 +32,8 @@ die() # [STATUS] MESSAGE...
 	exit "$status"
 }
 
-# The kernels there are mails for.
-kernels() { find "$top/patches" -mindepth 2 -maxdepth 2 -name base -printf '%P\n' | sed 's,/base$,,' | sort -V | xargs; }
+# The kernels that have patches/KERNEL/FILE: a base, or a series.
+kernels() { find "$top/patches" -mindepth 2 -maxdepth 2 -name "${1:-base}" -printf '%P\n' | sed 's,/.*,,' | sort -V | xargs; }
 
 # Sets $kernel, $pdir (its mails), $bdir (what is built for it), $odir (mails for git am).
 want_kernel() # KERNEL

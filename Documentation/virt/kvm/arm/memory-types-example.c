@@ -5,6 +5,10 @@
  *
  *	memory-types-example /dev/dax0.0 /sys/bus/pci/devices/0000:01:00.0/resource2_wc
  *
+ * A VMM maps a BAR through VFIO: such a mapping can be of the relaxed row. Those of
+ * sysfs are not: resource2 is Device for a guest, resource2_wc Normal
+ * Non-cacheable. The kernel may not map them while a driver has claimed the BAR.
+ *
  * There is no vCPU: nothing reads or writes the memory. The output is TAP. A line
  * is "not ok" if something else failed than what memory types are the reason for.
  */
@@ -25,7 +29,7 @@
 #endif
 
 #define GPA	0x100000000UL	/* where the guest would find the memory */
-#define SIZE	0x200000L
+#define SIZE	0x200000UL
 
 static int results, failures;
 
@@ -40,21 +44,34 @@ static void put_into_memslot(int vm, bool coherent, const char *path)
 	struct kvm_userspace_memory_region slot = { .guest_phys_addr = GPA };
 	size_t size, page = sysconf(_SC_PAGESIZE);
 	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *room, *hva;
 	struct stat st;
-	void *hva;
 
 	if (fd < 0 || fstat(fd, &st)) {
 		result(false, path, strerror(errno));
 		return;
 	}
 
+	/* Where hva and GPA are equal modulo SIZE, a leaf can have SIZE. */
+	room = mmap(NULL, 2 * SIZE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED) {
+		result(false, path, strerror(errno));
+		close(fd);
+		return;
+	}
+	hva = (void *)(((unsigned long)room + SIZE - 1) & ~(SIZE - 1));
+
 	/* Map first: with this the driver chooses the type that a guest gets. */
-	size = st.st_size && st.st_size < SIZE ? st.st_size : SIZE;
+	size = SIZE;
+	if (st.st_size && st.st_size < (off_t)SIZE)
+		size = st.st_size;
 	size = (size + page - 1) & ~(page - 1);
-	hva = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	hva = mmap(hva, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
 	close(fd);
 	if (hva == MAP_FAILED) {
 		result(false, path, strerror(errno));
+		munmap(room, 2 * SIZE);
 		return;
 	}
 
@@ -62,7 +79,8 @@ static void put_into_memslot(int vm, bool coherent, const char *path)
 	slot.userspace_addr = (unsigned long)hva;
 	slot.memory_size = size;
 	if (!ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot))
-		result(true, path, "in a memslot, with the type of this mapping");
+		result(true, path, coherent ? "in a memslot, with the type of this mapping" :
+		       "in a memslot, with the type of this mapping, if this kernel knows the capability");
 	else if (errno == EINVAL && !coherent)
 		result(true, path, "refused: cacheable memory of a device, and no FEAT_S2FWB");
 	else if (errno == EFAULT)
@@ -73,15 +91,20 @@ static void put_into_memslot(int vm, bool coherent, const char *path)
 	/* Take it from the guest, and only then from this process. */
 	slot.memory_size = 0;
 	ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot);
-	munmap(hva, size);
+	munmap(room, 2 * SIZE);
 }
 
 int main(int argc, char **argv)
 {
-	int i, vm, kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	int i, ipa, vm = -1, kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	bool coherent;
 
-	vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+	if (kvm >= 0) {
+		/* 0 stands for 40 bits, which not every CPU has. */
+		ipa = ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
+		vm = ioctl(kvm, KVM_CREATE_VM,
+			   ipa > 0 && ipa < 40 ? KVM_VM_TYPE_ARM_IPA_SIZE(ipa) : 0);
+	}
 	if (vm < 0) {
 		printf("1..0 # SKIP /dev/kvm: %s\n", strerror(errno));
 		return 4;
