@@ -457,8 +457,18 @@ static struct kunit_case pgtable_cases[] = {
 	{}
 };
 
+/* Without EL2, and with kvm-arm.mode=none, nothing says how large a stage 2 is. */
+static int pgtable_suite_init(struct kunit *test)
+{
+	if (!get_kvm_ipa_limit())
+		kunit_skip(test, "no KVM");
+
+	return 0;
+}
+
 static struct kunit_suite pgtable_suite = {
 	.name = "kvm-arm64-memtype-leaf",
+	.init = pgtable_suite_init,
 	.test_cases = pgtable_cases,
 };
 
