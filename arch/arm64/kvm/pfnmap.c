@@ -31,6 +31,9 @@ static pmd_t *host_pmdp(struct mm_struct *mm, unsigned long addr,
 	pud_t *pudp, pud;
 
 	*upper = 0;
+	/* Then the levels between are nothing but copies of the entry, in here */
+	if (mm_pmd_folded(mm))
+		return (pmd_t *)pgdp;
 	if (pgd_none(pgd) || pgd_bad(pgd))
 		return NULL;
 	p4dp = p4d_offset_lockless(pgdp, pgd, addr);

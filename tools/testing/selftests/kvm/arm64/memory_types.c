@@ -924,6 +924,28 @@ static void test_prot_none(const struct row *row, const char *type,
 	unmap(&mem);
 }
 
+/* PROT_WRITE alone is enough for a write, as it is for get_user_pages(). */
+static void test_write_only(const struct row *row, const char *type,
+			    const char *shows)
+{
+	struct mem mem;
+	struct lab lab;
+	bool ok;
+
+	if (!begin(row, shows, &mem))
+		return;
+
+	lab_create(&lab);
+	ok = !lab_add(&lab, &mem);
+	mprotect(mem.hva, mem.size, PROT_WRITE);
+	ok &= check_type_after(&lab, &mem, type, shows);
+	mprotect(mem.hva, mem.size, PROT_READ | PROT_WRITE);
+	ok &= check_type_after(&lab, &mem, type, shows);
+	ksft_test_result(ok, "%s\n", shows);
+	lab_destroy(&lab);
+	unmap(&mem);
+}
+
 /*
  * The VMM writes to its private mapping after the guest mapped the page. The
  * guest must see the copy, with the type of the entry that maps the copy.
@@ -1621,7 +1643,7 @@ int main(int argc, char **argv)
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(rows) + ARRAY_SIZE(remaps) +
 		      ARRAY_SIZE(exec_rows) + ARRAY_SIZE(mte_remaps) +
-		      ARRAY_SIZE(mte_blocks) + 23);
+		      ARRAY_SIZE(mte_blocks) + 24);
 
 	test_capability();
 	test_module_errors();
@@ -1637,6 +1659,8 @@ int main(int argc, char **argv)
 		       "mprotect: NC device memory that the VMM may not read");
 	test_prot_none(&ram_wb, "Normal-WB",
 		       "mprotect: PFNMAP RAM that the VMM may not read");
+	test_write_only(&region_nc, "Normal-NC",
+			"mprotect: NC device memory with PROT_WRITE alone");
 	test_cow(KVM_MEMTYPE_TEST_NC, "Normal-NC",
 		 "the VMM's copy of a private NC page is Normal NC");
 	test_cow(KVM_MEMTYPE_TEST_WB, "Normal-WB",

@@ -1800,6 +1800,85 @@ static bool test_big_ram(const struct test *t)
 	return ok;
 }
 
+#define SMALL_VM_IPA_BITS	34
+#define SMALL_VM_CODE		0
+#define SMALL_VM_EXIT		0x300000000ULL
+
+/* Without an MMU: load from X1, go to X3, which is to store to X2. */
+static const u32 small_vm_start[] = { 0xf9400020, 0xd61f0060 };
+static const u32 small_vm_end[] = { 0xf9000040, 0x14000000 };
+
+static void put_code(u32 p, const u32 *code)
+{
+	memcpy(hva_of(p), code, 2 * sizeof(*code));
+	__builtin___clear_cache(hva_of(p), hva_of(p) + 2 * sizeof(*code));
+}
+
+/* The library has no mode with so few bits: replace its VM by one that has them. */
+static struct kvm_vcpu *create_small_vm(struct kvm_vm *vm)
+{
+	struct kvm_vcpu_init init;
+	struct kvm_vcpu *vcpu;
+	int fd;
+
+	fd = ioctl(vm->kvm_fd, KVM_CREATE_VM,
+		   KVM_VM_TYPE_ARM_IPA_SIZE(SMALL_VM_IPA_BITS));
+	TEST_ASSERT(fd >= 0, "KVM_CREATE_VM: %s", strerror(errno));
+	/* Another number: debugfs has it, and the library other files of the old VM. */
+	close(vm->fd);
+	vm->fd = fd;
+	vcpu = __vm_vcpu_add(vm, 0);
+	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
+	vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &init);
+	return vcpu;
+}
+
+/*
+ * A stage 2 for so few bits has no entries of 1 GiB: its tables begin with level 2.
+ * Without FEAT_DIC the fetch is a permission fault of the leaf that the load made.
+ */
+static bool test_small_vm(const struct test *t)
+{
+	u32 code = per_big, at = per_big / 2;
+	struct kvm_vcpu *vcpu;
+	struct stage2_line l;
+	struct kvm_vm *vm;
+	bool ok, mapped;
+	char *text;
+
+	if (!options.fwb)
+		lab.skip = "refused without FWB";
+	if (lab.skip || !has(&big, per_big) || !put(0, per_big, &wb, big.pfn))
+		return false;
+
+	put_anon(code);
+	put_code(code, small_vm_start);
+	put_code(at, small_vm_end);
+	vm = vm_create_barebones();
+	vcpu = create_small_vm(vm);
+	vm_set_user_memory_region(vm, FIRST_SLOT, 0, SMALL_VM_CODE, page, hva_of(code));
+	vm_set_user_memory_region(vm, FIRST_SLOT + 1, 0, GPA, GIB, hva_of(0));
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), SMALL_VM_CODE);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[1]), gpa_of(at));
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[2]), SMALL_VM_EXIT);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[3]), gpa_of(at));
+
+	step("load and fetch at page 0x%x", at);
+	alarm(PATIENCE);
+	ok = insist(!_vcpu_run(vcpu) && vcpu->run->exit_reason == KVM_EXIT_MMIO &&
+		    vcpu->run->mmio.phys_addr == SMALL_VM_EXIT, "the guest's store",
+		    "something else");
+	alarm(0);
+	text = stage2_read(vm);
+	mapped = stage2_find(text, gpa_of(at), &l);
+	ok &= insist(mapped && count_leaves(&l, (u64)per_block * page) == 1 &&
+		     !count_leaves(&l, GIB), "a leaf of 2M",
+		     mapped ? l.leaf : "nothing mapped");
+	free(text);
+	kvm_vm_free(vm);
+	return ok;
+}
+
 /* A BAR: where huge_fault() exists, one touch maps a block on the host side. */
 static bool put_bar(u32 nr, bool touch)
 {
@@ -1981,6 +2060,7 @@ static const struct test tests[] = {
 	{ "1G with two pages that have changed places: 2M", test_big_odd,
 	  ROW(NC, .flags = SWAP) },
 	{ "1G that is RAM in part: 2M", test_two_kinds },
+	{ "1G in a VM whose stage 2 has no 1G: 2M", test_small_vm },
 	{ "blocks of a vfio BAR that the VMM has touched", test_bar, .hva = 1 },
 	{ "blocks of a vfio BAR that nobody has touched", test_bar },
 	{ "1G of a vfio BAR that the VMM has touched", test_big_bar, .hva = 1 },
