@@ -58,7 +58,7 @@ check_log() # MACHINE LOG
 	awk -v machine="$name" -v tests="$tests" -f "$top/lab/tap.awk" "$2"
 }
 
-each() { for kernel in $(kernels); do want_kernel "$kernel"; "$1"; done; }
+each() { for kernel in $(kernels base); do want_kernel "$kernel"; "$1"; done; }
 
 # For @overview what there is of $kernel; if nothing: not run.
 note() # ID MAKE-TARGET TEXT

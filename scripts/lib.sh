@@ -32,16 +32,16 @@ die() # [STATUS] MESSAGE...
 	exit "$status"
 }
 
-# The kernels that have patches/KERNEL/FILE: a base, or a series.
-kernels() { find "$top/patches" -mindepth 2 -maxdepth 2 -name "${1:-base}" -printf '%P\n' | sed 's,/.*,,' | sort -V | xargs; }
+# The kernels that have patches/KERNEL/FILE: base, or series.
+kernels() { find "$top/patches" -mindepth 2 -maxdepth 2 -name "$1" -printf '%P\n' | sed 's,/.*,,' | sort -V | xargs; }
 
 # Sets $kernel, $pdir (its mails), $bdir (what is built for it), $odir (mails for git am).
 want_kernel() # KERNEL
 {
 	kernel=${1:-}
-	[ -n "$kernel" ] || die 2 "which kernel? KERNEL= is one of: $(kernels)"
+	[ -n "$kernel" ] || die 2 "which kernel? KERNEL= is one of: $(kernels base)"
 	[[ $kernel =~ ^[0-9.]+$ && -f $top/patches/$kernel/base ]] ||
-		die 2 "unknown KERNEL=$kernel: it is one of: $(kernels)"
+		die 2 "unknown KERNEL=$kernel: it is one of: $(kernels base)"
 	# shellcheck disable=SC2034
 	pdir=$top/patches/$kernel bdir=$top/build/$kernel odir=$top/out/$kernel
 	# shellcheck disable=SC2034
