@@ -1309,6 +1309,8 @@ static const char *open_mte_block(const struct row *row, struct mem *by,
 		return "pKVM: stage 2 is the hypervisor's";
 	if (row->source != KVM_MEMTYPE_TEST_RAM)
 		return open_module(row, by, &by->fd);
+	if (COMPAT_MTE_NC_ERRNO)
+		return "this kernel takes no memory of a driver that could have tags";
 
 	skip = open_module(row, ram, &ram->fd);
 	if (skip)
