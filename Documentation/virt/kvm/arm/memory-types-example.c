@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Can a guest have this memory? Put up to 2 MiB of each file into a memslot, as a
- * VMM does with the memory of a device, and say what KVM's answer means:
+ * Can a guest have this memory? Put up to PMD_SIZE of each file, 2 MiB with 4K pages,
+ * into a memslot, as a VMM does with the memory of a device, and say what KVM's
+ * answer means:
  *
  *	memory-types-example /dev/dax0.0 /sys/bus/pci/devices/0000:01:00.0/resource2_wc
  *
@@ -29,7 +30,6 @@
 #endif
 
 #define GPA	0x100000000UL	/* where the guest would find the memory */
-#define SIZE	0x200000UL
 
 static int results, failures;
 
@@ -42,7 +42,8 @@ static void result(bool ok, const char *what, const char *says)
 static void put_into_memslot(int vm, bool coherent, const char *path)
 {
 	struct kvm_userspace_memory_region slot = { .guest_phys_addr = GPA };
-	size_t size, page = sysconf(_SC_PAGESIZE);
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t block = page / sizeof(void *) * page, size = block;
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	void *room, *hva;
 	struct stat st;
@@ -52,26 +53,25 @@ static void put_into_memslot(int vm, bool coherent, const char *path)
 		return;
 	}
 
-	/* Where hva and GPA are equal modulo SIZE, a leaf can have SIZE. */
-	room = mmap(NULL, 2 * SIZE, PROT_NONE,
+	/* Where hva and GPA are equal modulo PMD_SIZE, a leaf can have PMD_SIZE. */
+	room = mmap(NULL, 2 * block, PROT_NONE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (room == MAP_FAILED) {
 		result(false, path, strerror(errno));
 		close(fd);
 		return;
 	}
-	hva = (void *)(((unsigned long)room + SIZE - 1) & ~(SIZE - 1));
+	hva = (void *)(((unsigned long)room + block - 1) & ~(block - 1));
 
 	/* Map first: with this the driver chooses the type that a guest gets. */
-	size = SIZE;
-	if (st.st_size && st.st_size < (off_t)SIZE)
+	if (st.st_size && st.st_size < (off_t)block)
 		size = st.st_size;
 	size = (size + page - 1) & ~(page - 1);
 	hva = mmap(hva, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
 	close(fd);
 	if (hva == MAP_FAILED) {
 		result(false, path, strerror(errno));
-		munmap(room, 2 * SIZE);
+		munmap(room, 2 * block);
 		return;
 	}
 
@@ -91,7 +91,7 @@ static void put_into_memslot(int vm, bool coherent, const char *path)
 	/* Take it from the guest, and only then from this process. */
 	slot.memory_size = 0;
 	ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot);
-	munmap(room, 2 * SIZE);
+	munmap(room, 2 * block);
 }
 
 int main(int argc, char **argv)

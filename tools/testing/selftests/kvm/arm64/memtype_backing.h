@@ -421,7 +421,7 @@ static inline const char *map_udmabuf(const struct row *row, struct mem *mem)
 	return map_shared(mem, fd);
 }
 
-static inline const char *map_file(const char *path, struct mem *mem)
+static inline const char *map_file(const char *path, size_t size, struct mem *mem)
 {
 	int fd;
 
@@ -430,18 +430,19 @@ static inline const char *map_file(const char *path, struct mem *mem)
 
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	TEST_ASSERT(fd >= 0, "%s: %s", path, strerror(errno));
-	mem->size = BLOCK;
+	mem->size = size;
 	return map_shared(mem, fd);
 }
 
 static inline const char *map_fsdax(const struct row *row, struct mem *mem)
 {
-	return map_file(options.fsdax, mem);
+	return map_file(options.fsdax, BLOCK, mem);
 }
 
+/* The device wants a multiple of its alignment, which is PMD_SIZE by default. */
 static inline const char *map_devdax(const struct row *row, struct mem *mem)
 {
-	return map_file(options.devdax, mem);
+	return map_file(options.devdax, block_size(), mem);
 }
 
 static inline int vfio_group_of(const char *bdf)
