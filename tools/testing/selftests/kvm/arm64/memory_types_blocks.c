@@ -496,7 +496,7 @@ static enum event fault(u32 gpage, bool write)
 	if (!run)
 		return EV_EFAULT;
 
-	host_fault(page_of(slot, gpage), false);
+	host_fault(page_of(slot, gpage), write);
 	run = host_at(page_of(slot, gpage));
 	if (!truth_type(run->truth) || (write && !run->writable))
 		return EV_EFAULT;
@@ -1315,7 +1315,7 @@ static bool mkwrite_one(u64 pfn, const struct test *t)
 		write_page(p);
 	ok &= check();
 	/* All agree again: a fault makes it a block. */
-	return ok & write_at(one + 1) & write_at(0) & read_at(one);
+	return ok & write_at(one + 2) & write_at(0) & read_at(one);
 }
 
 static bool test_mkwrite_one(const struct test *t)

@@ -58,6 +58,8 @@ static const struct row region_wb = { REGION(COHERENT), WB };
 static const struct row region_nc = { REGION(NONCACHEABLE), NC };
 static const struct row region_device = { REGION(DEVICE), NGNRE, .flags = MIXED };
 static const struct row region_split = { REGION(NONCACHEABLE), NC, .flags = SPLIT };
+static const struct row region_mkwrite = { REGION(NONCACHEABLE), NC, .flags = MKWRITE };
+static const struct row region_no_write = { REGION(NONCACHEABLE), NC, .flags = NO_WRITE };
 static const struct row ram_wb = { RAM(MEMORY), WB };
 static const struct row ram_nc = { RAM(NONCACHEABLE), NC };
 static const struct row ram_mixed = { RAM(NONCACHEABLE), NC, .flags = MIXED };
@@ -378,6 +380,48 @@ static bool test_read_only_mapping(struct lab *lab)
 	ok &= expect_truth(lab, GPA, NONCACHEABLE);
 	ok &= expect_touch(lab, OP_STORE64, GPA, EV_EFAULT);
 	return ok & expect_line(lab, GPA, "Normal-NC", 'w', false);
+}
+
+/* The driver makes read-only entries, so that it is told of the first write. */
+static bool test_mkwrite(struct lab *lab)
+{
+	int fd = open_row(&region_mkwrite, 2);
+	bool ok;
+
+	put_fd(lab->hva, fd, 2, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ok = add_slot(lab, 0, 2, 0);
+	ok &= expect_truth(lab, GPA, NONCACHEABLE);
+	ok &= expect_line(lab, GPA, "Normal-NC", 'w', false);
+	ok &= expect(module_page(fd, 0).writes == 0, "no write", "one");
+	ok &= expect_touch(lab, OP_STORE64, GPA, EV_OK);
+	ok &= expect_line(lab, GPA, "Normal-NC", 'w', true);
+	ok &= expect(module_page(fd, 0).writes == 1, "one write", "not so");
+	/* Here the write finds no entry at all. */
+	ok &= expect_touch(lab, OP_STORE64, GPA + page, EV_OK);
+	ok &= expect_line(lab, GPA + page, "Normal-NC", 'w', true);
+	ok &= expect(module_page(fd, 0).writes == 2, "two writes", "not so");
+	ok &= expect_same(lab, GPA, lab->hva);
+	ok &= expect_same(lab, GPA + page, lab->hva + page);
+	close(fd);
+	return ok;
+}
+
+/* The driver refuses: an error, and the guest can go on reading. */
+static bool test_no_write(struct lab *lab)
+{
+	int fd = open_row(&region_no_write, 1);
+	bool ok;
+
+	put_fd(lab->hva, fd, 1, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+	ok = add_slot(lab, 0, 1, 0);
+	ok &= expect_touch(lab, OP_STORE64, GPA, EV_EFAULT);
+	ok &= expect(module_page(fd, 0).writes == 1, "one write", "not so");
+	ok &= expect_truth(lab, GPA, NONCACHEABLE);
+	ok &= expect_touch(lab, OP_STORE64, GPA, EV_EFAULT);
+	ok &= expect_line(lab, GPA, "Normal-NC", 'w', false);
+	close(fd);
+	put_anon(lab->hva, 1);
+	return ok & expect_touch(lab, OP_STORE64, GPA, EV_OK);
 }
 
 /* The kernel's own special mappings: RAM in a PFNMAP that is read-only. */
@@ -893,6 +937,8 @@ static const struct test tests[] = {
 	{ "two slots over one mapping, one of them read-only", test_two_slots },
 	{ "a read-only slot over device memory", test_read_only },
 	{ "a read-only mapping of device memory", test_read_only_mapping },
+	{ "a driver that is told of first writes, the guest's as well", test_mkwrite },
+	{ "a driver that refuses a first write", test_no_write },
 	{ "the kernel's own PFNMAP of RAM: [vvar]", test_vvar },
 
 	{ "a private PFNMAP of which a page was written", test_cow },

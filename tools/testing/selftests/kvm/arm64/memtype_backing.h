@@ -663,6 +663,7 @@ static inline const char *map_row(const struct row *row, struct mem *mem)
 #define PAGES	(MIXED | KVM_MEMTYPE_TEST_STRUCT_PAGE)
 #define SPLIT	KVM_MEMTYPE_TEST_SPLIT
 #define MKWRITE	(LAZY | KVM_MEMTYPE_TEST_MKWRITE)
+#define NO_WRITE	(MKWRITE | KVM_MEMTYPE_TEST_NO_WRITE)
 #define SWAP	(LAZY | KVM_MEMTYPE_TEST_SWAP)
 #define ODD(t)	(LAZY | KVM_MEMTYPE_TEST_PTE_TYPE | KVM_MEMTYPE_TEST_ODD), \
 		.pte_type = KVM_MEMTYPE_TEST_##t

@@ -40,6 +40,7 @@ MODULE_PARM_DESC(size, "Size of that memory in bytes");
  * @setup: what user space asked for
  * @nr_pages: size of the memory
  * @pages: the pages, if the module allocated them
+ * @writes: how often memtype_test_mkwrite() was called
  */
 struct memtype_test {
 	struct mutex lock; /* SETUP */
@@ -47,6 +48,7 @@ struct memtype_test {
 	struct kvm_memtype_test_setup setup;
 	unsigned long nr_pages;
 	struct page **pages;
+	atomic_t writes;
 };
 
 static pgprot_t memtype_test_prot(pgprot_t prot, u32 type)
@@ -177,6 +179,10 @@ static int memtype_test_check_flags(const struct kvm_memtype_test_setup *setup)
 	    (flags & KVM_MEMTYPE_TEST_PTE_TYPE))
 		return -EINVAL;
 
+	if ((flags & KVM_MEMTYPE_TEST_NO_WRITE) &&
+	    !(flags & KVM_MEMTYPE_TEST_MKWRITE))
+		return -EINVAL;
+
 	if ((flags & KVM_MEMTYPE_TEST_ODD) &&
 	    !(flags & KVM_MEMTYPE_TEST_PTE_TYPE))
 		return -EINVAL;
@@ -292,12 +298,13 @@ static int memtype_test_page(const struct memtype_test *test,
 	if (!memtype_test_ready(test))
 		return -ENXIO;
 
-	if (page->pad || page->index >= test->nr_pages)
+	if (page->index >= test->nr_pages)
 		return -EINVAL;
 
 	pfn = memtype_test_pfn(test, page->index);
 	page->phys = PFN_PHYS(pfn);
 	page->refcount = pfn_valid(pfn) ? page_count(pfn_to_page(pfn)) : -1;
+	page->writes = atomic_read(&test->writes);
 	return 0;
 }
 
@@ -363,10 +370,14 @@ static const struct vm_operations_struct memtype_test_vm_ops = {
 	.fault = memtype_test_fault,
 };
 
-/* The process writes to a read-only entry: let it. */
+/* The process writes to a read-only entry. */
 static vm_fault_t memtype_test_mkwrite(struct vm_fault *vmf)
 {
-	return 0;
+	struct memtype_test *test = vmf->vma->vm_file->private_data;
+
+	atomic_inc(&test->writes);
+	return test->setup.flags & KVM_MEMTYPE_TEST_NO_WRITE ?
+	       VM_FAULT_SIGBUS : 0;
 }
 
 static const struct vm_operations_struct memtype_test_mkwrite_vm_ops = {

@@ -62,7 +62,9 @@ enum kvm_memtype_test_type {
 #define KVM_MEMTYPE_TEST_SWAP		0x100
 /* Only the page in the middle has an entry of @pte_type. Needs PTE_TYPE. */
 #define KVM_MEMTYPE_TEST_ODD		0x200
-#define KVM_MEMTYPE_TEST_FLAGS		0x3ff
+/* The driver refuses a write to a read-only entry. Needs MKWRITE. */
+#define KVM_MEMTYPE_TEST_NO_WRITE	0x400
+#define KVM_MEMTYPE_TEST_FLAGS		0x7ff
 
 /**
  * struct kvm_memtype_test_setup - what later mmap()s of this file map
@@ -87,13 +89,14 @@ struct kvm_memtype_test_setup {
  * @index: in: number of the page
  * @phys: out: its physical address
  * @refcount: out: the page's reference count, -1 for memory without struct page
- * @pad: must be zero
+ * @writes: out: how many writes to read-only entries of this file's mappings the
+ *	driver was told of, with %KVM_MEMTYPE_TEST_MKWRITE
  */
 struct kvm_memtype_test_page {
 	__u64 index;
 	__u64 phys;
 	__s32 refcount;
-	__u32 pad;
+	__u32 writes;
 };
 
 #define KVM_MEMTYPE_TEST_SETUP	_IOW('m', 0x90, struct kvm_memtype_test_setup)
