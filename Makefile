@@ -7,7 +7,7 @@ export KERNEL LINUX
 
 .DEFAULT_GOAL := help
 .PHONY: help demo compare check check-debug series tree build boot test bench regress vmm mutants bisect report \
-	debian kselftest-tarball refresh setup
+	coccicheck debian kselftest-tarball refresh setup
 # Each target is a chain of long steps that share folders.
 .NOTPARALLEL:
 
@@ -59,6 +59,9 @@ mutants: tree ## does some test notice each deliberate break of the series? into
 bisect: build ## does each prefix boot and lose nothing; other compilers, options and architectures
 	@lab/bisect $(KERNEL)
 	@scripts/check-configs $(KERNEL)
+
+coccicheck: tree ## the kernel's semantic patches on the files that the series touches (Coccinelle)
+	@scripts/check-cocci $(KERNEL)
 
 report: ## one HTML page of what was run and what came out: out/report/index.html; runs nothing
 	@lab/report
