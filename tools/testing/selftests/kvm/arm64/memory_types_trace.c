@@ -450,15 +450,20 @@ int main(int argc, char *argv[])
 	ksft_print_header();
 	parse_fwb_and_vfio(argc, argv, usage);
 	signal(SIGALRM, bail_out_on_alarm);
-	alarm(PATIENCE);
 	ksft_set_plan(3 * ARRAY_SIZE(rows) + 1);
 
 	skip = compat_is_pkvm() ? "stage 2 is the hypervisor's" : trace_create();
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		alarm(PATIENCE);
 		test_trace(&rows[i], skip);
+	}
+	alarm(PATIENCE);
 	test_off(skip);
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		alarm(PATIENCE);
 		test_dump(&rows[i]);
+	}
+	alarm(0);
 
 	ksft_finished();
 }
