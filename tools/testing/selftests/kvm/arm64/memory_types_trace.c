@@ -175,7 +175,9 @@ static enum event lab_access(struct lab *lab, enum op op)
 
 	list->nr = 0;
 	judge_ask(lab->vm, op, SLOT_GPA, 0);
+	alarm(PATIENCE);
 	judge_run(lab->vm, lab->vcpu);
+	alarm(0);
 	return list->probes[0].event;
 }
 
@@ -453,17 +455,11 @@ int main(int argc, char *argv[])
 	ksft_set_plan(3 * ARRAY_SIZE(rows) + 1);
 
 	skip = compat_is_pkvm() ? "stage 2 is the hypervisor's" : trace_create();
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		alarm(PATIENCE);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		test_trace(&rows[i], skip);
-	}
-	alarm(PATIENCE);
 	test_off(skip);
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		alarm(PATIENCE);
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
 		test_dump(&rows[i]);
-	}
-	alarm(0);
 
 	ksft_finished();
 }
