@@ -103,6 +103,15 @@ static const struct expect expects[] = {
 /* Nothing but --expect-dic says what options.dic is: no capability does. */
 static bool dic_is_known;
 
+/* Kernels without the series are tested, too: those of a bisection. */
+static bool guest_only;
+
+/* The tables of pKVM are its own. */
+static bool stage2_is_hidden(void)
+{
+	return guest_only || compat_is_pkvm();
+}
+
 /* --- The guest ----------------------------------------------------------- */
 
 static struct {
@@ -495,8 +504,7 @@ static bool check_stage2(const struct row *row, const struct probes *p,
 	const char *got = p->mapped > 0 ? p->s2.type : "nothing mapped";
 	bool has_x = p->mapped > 0 && strchr(p->s2.perm, 'x');
 
-	/* The tables are pKVM's own */
-	if (compat_is_pkvm())
+	if (stage2_is_hidden())
 		return true;
 
 	if (p->mapped < 0)
@@ -576,7 +584,7 @@ static void test_row(const struct row *row)
 	}
 
 	lab_create(&lab);
-	probe(&lab, &mem, &p, PATIENCE);
+	probe(&lab, &mem, &p, guest_only ? 3 : PATIENCE);
 	ok = is_refused(row) ? check_refused(row, &p) : check_accepted(row, &p);
 	ok &= check(p.usable, row->shows, "VM usable afterwards", "failure");
 	ksft_test_result(ok, "%s\n", row->shows);
@@ -707,7 +715,7 @@ static bool lab_has_type(struct lab *lab, const char *type, const char *shows)
 {
 	struct probes p;
 
-	if (compat_is_pkvm())
+	if (stage2_is_hidden())
 		return true;
 
 	probe_stage2(lab, &p);
@@ -862,7 +870,7 @@ static bool check_may_write(struct lab *lab, bool want, const char *shows)
 {
 	static const char * const leaf[] = { "a read-only leaf", "a writable leaf" };
 
-	return compat_is_pkvm() || check(lab_may_write(lab) == want, shows,
+	return stage2_is_hidden() || check(lab_may_write(lab) == want, shows,
 					 leaf[want], leaf[!want]);
 }
 
@@ -1012,7 +1020,7 @@ static const char *skip_exec_row(const struct row *row)
 {
 	if (!dic_is_known)
 		return "no --expect-dic";
-	if (compat_is_pkvm())
+	if (stage2_is_hidden())
 		return "the tables are pKVM's own";
 	return is_refused(row) ? "refused without FWB" : NULL;
 }
@@ -1305,7 +1313,7 @@ static const char *open_mte_block(const struct row *row, struct mem *by,
 
 	if (!kvm_has_cap(KVM_CAP_ARM_MTE))
 		return "no MTE";
-	if (compat_is_pkvm())
+	if (stage2_is_hidden())
 		return "pKVM: stage 2 is the hypervisor's";
 	if (row->source != KVM_MEMTYPE_TEST_RAM)
 		return open_module(row, by, &by->fd);
@@ -1575,11 +1583,13 @@ static void print_table(void)
 static void usage(const char *name)
 {
 	fprintf(stderr, "%s [--table] [--expect-fwb=0|1] [--expect-dic=0|1]\n"
-		"  [--vfio=BDF] [--fsdax=FILE] [--devdax=FILE]\n"
+		"  [--guest-only] [--vfio=BDF] [--fsdax=FILE] [--devdax=FILE]\n"
 		"  --table       only say what the guest gets, judge nothing\n"
 		"  --expect-fwb  what the CPU has; without it, what KVM says\n"
 		"  --expect-dic  what the CPU has; without it, no test of when a page\n"
 		"                becomes executable\n"
+		"  --guest-only  judge what the guest can do, not what stage 2 has, and\n"
+		"                wait seconds only for what hangs: for a bisection\n"
 		"  --vfio        PCI device bound to vfio-pci whose BAR 2 is RAM\n"
 		"  --fsdax       file on a file system with DAX, at least 2 MiB\n"
 		"  --devdax      device DAX\n", name);
@@ -1592,6 +1602,7 @@ static bool parse_options(int argc, char **argv)
 		{ "table", no_argument, NULL, 't' },
 		{ "expect-fwb", required_argument, NULL, 'f' },
 		{ "expect-dic", required_argument, NULL, 'i' },
+		{ "guest-only", no_argument, NULL, 'g' },
 		{ "vfio", required_argument, NULL, 'v' },
 		{ "fsdax", required_argument, NULL, 's' },
 		{ "devdax", required_argument, NULL, 'd' },
@@ -1612,6 +1623,9 @@ static bool parse_options(int argc, char **argv)
 		case 'i':
 			dic_is_known = *optarg;
 			options.dic = atoi(optarg);
+			break;
+		case 'g':
+			guest_only = true;
 			break;
 		case 'v':
 			options.vfio = *optarg ? optarg : NULL;
