@@ -36,14 +36,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/vfio.h>
-
 #include "kvm_util.h"
 #include "processor.h"
 #include "test_util.h"
 #include "kselftest.h"
 
 #include "memtype_clock.h"
+#include "memtype_vfio.h"
 #include "selftest_compat.h"
 #include "../test_modules/kvm_memtype_test.h"
 
@@ -214,53 +213,16 @@ static const char *map_hugetlb(const struct backing *backing, struct mem *mem)
 	return NULL;
 }
 
-static int vfio_group_of(const char *bdf)
-{
-	char path[128], link[128] = { 0 };
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", bdf);
-	if (readlink(path, link, sizeof(link) - 1) < 0)
-		return -1;
-
-	snprintf(path, sizeof(path), "/dev/vfio%s", strrchr(link, '/'));
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
-/* Return: the file of the PCI device. It stays open, as container and group. */
-static int vfio_open(const char *bdf)
-{
-	static int device = -1;
-	int container, group;
-
-	if (device >= 0)
-		return device;
-
-	group = vfio_group_of(bdf);
-	TEST_ASSERT(group >= 0, "%s is not bound to vfio-pci", bdf);
-	container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	TEST_ASSERT(!ioctl(group, VFIO_GROUP_SET_CONTAINER, &container) &&
-		    !ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU),
-		    "%s: no container: %s", bdf, strerror(errno));
-	device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, bdf);
-	TEST_ASSERT(device >= 0, "%s: %s", bdf, strerror(errno));
-	return device;
-}
-
-/* BAR 2 must be RAM-like: ivshmem's is. */
 static const char *map_vfio(const struct backing *backing, struct mem *mem)
 {
-	struct vfio_region_info info = {
-		.argsz = sizeof(info),
-		.index = VFIO_PCI_BAR2_REGION_INDEX,
-	};
+	struct vfio_region_info info;
 	int device;
 
 	if (!options.vfio)
 		return "not named on the command line";
 
 	device = vfio_open(options.vfio);
-	TEST_ASSERT(!ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info),
-		    "%s: no BAR 2: %s", options.vfio, strerror(errno));
+	info = vfio_bar2(device);
 	if (info.size < mem->size)
 		return "the BAR is smaller";
 
