@@ -57,8 +57,7 @@ mutants: tree ## does some test notice each deliberate break of the series? into
 	@lab/mutants $(KERNEL)
 
 bisect: build ## does each prefix boot and lose nothing; other compilers, options and architectures
-	@lab/bisect $(KERNEL)
-	@scripts/check-configs $(KERNEL)
+	@status=0; lab/bisect $(KERNEL) || status=1; scripts/check-configs $(KERNEL) || status=1; exit $$status
 
 coccicheck: tree ## the kernel's semantic patches on the files that the series touches (Coccinelle)
 	@scripts/check-cocci $(KERNEL)
