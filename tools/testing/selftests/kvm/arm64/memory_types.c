@@ -871,7 +871,7 @@ static bool check_may_write(struct lab *lab, bool want, const char *shows)
 	static const char * const leaf[] = { "a read-only leaf", "a writable leaf" };
 
 	return stage2_is_hidden() || check(lab_may_write(lab) == want, shows,
-					 leaf[want], leaf[!want]);
+					   leaf[want], leaf[!want]);
 }
 
 static void test_mprotect(const struct row *row, const char *type,
@@ -1021,7 +1021,7 @@ static const char *skip_exec_row(const struct row *row)
 	if (!dic_is_known)
 		return "no --expect-dic";
 	if (stage2_is_hidden())
-		return "the tables are pKVM's own";
+		return guest_only ? "--guest-only" : "the tables are pKVM's own";
 	return is_refused(row) ? "refused without FWB" : NULL;
 }
 
@@ -1314,7 +1314,7 @@ static const char *open_mte_block(const struct row *row, struct mem *by,
 	if (!kvm_has_cap(KVM_CAP_ARM_MTE))
 		return "no MTE";
 	if (stage2_is_hidden())
-		return "pKVM: stage 2 is the hypervisor's";
+		return guest_only ? "--guest-only" : "pKVM: stage 2 is the hypervisor's";
 	if (row->source != KVM_MEMTYPE_TEST_RAM)
 		return open_module(row, by, &by->fd);
 	if (COMPAT_MTE_NC_ERRNO)

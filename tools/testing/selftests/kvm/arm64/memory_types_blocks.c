@@ -683,7 +683,7 @@ static char *alias_of(const struct run *run, u32 p)
 
 	if (run->vfio) {
 		fd = vfio_open(options.vfio);
-		offset = vfio_bar2(fd).offset + pfn * page;
+		offset = vfio_bar2(fd, options.vfio).offset + pfn * page;
 	} else {
 		skip = open_module_at(&row, pfn * page, &mem, &fd);
 		TEST_ASSERT(!skip, "%s", skip);
@@ -1900,7 +1900,7 @@ static bool put_bar(u32 nr, bool touch)
 		return false;
 
 	fd = vfio_open(options.vfio);
-	info = vfio_bar2(fd);
+	info = vfio_bar2(fd, options.vfio);
 	if (info.size < (u64)nr * page) {
 		lab.skip = "the BAR is smaller";
 		return false;

@@ -399,7 +399,7 @@ static void add_vfio_kind(void)
 		return;
 
 	fd = vfio_open(options.vfio);
-	info = vfio_bar2(fd);
+	info = vfio_bar2(fd, options.vfio);
 	TEST_ASSERT(info.size >= MODULE_PAGES * PAGE, "%s: BAR 2 is too small",
 		    options.vfio);
 	k = add_kind("vfio-pci BAR", RELAXED, fd, MAP_SHARED,

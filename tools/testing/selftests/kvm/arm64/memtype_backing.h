@@ -450,7 +450,7 @@ static inline const char *map_vfio(const struct row *row, struct mem *mem)
 		return "not named on the command line";
 
 	device = vfio_open(options.vfio);
-	info = vfio_bar2(device);
+	info = vfio_bar2(device, options.vfio);
 	mem->fd = -1;
 	mem->size = 4 * getpagesize();
 	mem->hva = mmap(NULL, mem->size, PROT_READ | PROT_WRITE, MAP_SHARED,

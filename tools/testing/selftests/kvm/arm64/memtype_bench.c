@@ -222,7 +222,7 @@ static const char *map_vfio(const struct backing *backing, struct mem *mem)
 		return "not named on the command line";
 
 	device = vfio_open(options.vfio);
-	info = vfio_bar2(device);
+	info = vfio_bar2(device, options.vfio);
 	if (info.size < mem->size)
 		return "the BAR is smaller";
 

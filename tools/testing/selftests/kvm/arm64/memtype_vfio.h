@@ -177,7 +177,7 @@ vfio_find_sparse(const struct vfio_region_info *info)
 }
 
 /* BAR 2 must be RAM-like: ivshmem's is. */
-static inline struct vfio_region_info vfio_bar2(int device)
+static inline struct vfio_region_info vfio_bar2(int device, const char *bdf)
 {
 	struct vfio_region_info info = {
 		.argsz = sizeof(info),
@@ -186,7 +186,7 @@ static inline struct vfio_region_info vfio_bar2(int device)
 
 	TEST_ASSERT(!ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info) &&
 		    info.size && (info.flags & VFIO_REGION_INFO_FLAG_MMAP),
-		    "BAR 2 cannot be mapped");
+		    "%s: BAR 2 cannot be mapped", bdf);
 	return info;
 }
 
