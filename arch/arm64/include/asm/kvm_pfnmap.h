@@ -29,7 +29,8 @@ struct mm_struct;
  * Arm ARM, "Translation table descriptor formats": a Block descriptor has no room
  * for a page that is not mapped.
  *
- * Context: As kvm_pfnmap_is_block().
+ * Context: As kvm_pfnmap_is_block(), or without mmu_lock where the answer is no more
+ *	    than a hint. Disables interrupts for one lookup.
  * Return: true if @gap is in the same PMD_SIZE as @hva and not mapped. false says
  *	   nothing about a block.
  */

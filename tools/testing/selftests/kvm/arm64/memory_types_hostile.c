@@ -59,6 +59,8 @@ static const struct row region_nc = { REGION(NONCACHEABLE), NC };
 static const struct row region_device = { REGION(DEVICE), NGNRE, .flags = MIXED };
 static const struct row region_split = { REGION(NONCACHEABLE), NC, .flags = SPLIT };
 static const struct row region_mkwrite = { REGION(NONCACHEABLE), NC, .flags = MKWRITE };
+static const struct row region_mkwrite_mixed = { REGION(NONCACHEABLE), NC,
+						.flags = MIXED | MKWRITE };
 static const struct row region_no_write = { REGION(NONCACHEABLE), NC, .flags = NO_WRITE };
 static const struct row ram_wb = { RAM(MEMORY), WB };
 static const struct row ram_nc = { RAM(NONCACHEABLE), NC };
@@ -383,9 +385,9 @@ static bool test_read_only_mapping(struct lab *lab)
 }
 
 /* The driver makes read-only entries, so that it is told of the first write. */
-static bool test_mkwrite(struct lab *lab)
+static bool test_mkwrite_of(struct lab *lab, const struct row *row)
 {
-	int fd = open_row(&region_mkwrite, 2);
+	int fd = open_row(row, 2);
 	bool ok;
 
 	put_fd(lab->hva, fd, 2, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -404,6 +406,17 @@ static bool test_mkwrite(struct lab *lab)
 	ok &= expect_same(lab, GPA + page, lab->hva + page);
 	close(fd);
 	return ok;
+}
+
+static bool test_mkwrite(struct lab *lab)
+{
+	return test_mkwrite_of(lab, &region_mkwrite);
+}
+
+/* Here get_user_pages() looks first, which must not be a write either. */
+static bool test_mkwrite_mixed(struct lab *lab)
+{
+	return test_mkwrite_of(lab, &region_mkwrite_mixed);
 }
 
 /* The driver refuses: an error, and the guest can go on reading. */
@@ -938,6 +951,7 @@ static const struct test tests[] = {
 	{ "a read-only slot over device memory", test_read_only },
 	{ "a read-only mapping of device memory", test_read_only_mapping },
 	{ "a driver that is told of first writes, the guest's as well", test_mkwrite },
+	{ "the same, of raw PFNs in a VM_MIXEDMAP", test_mkwrite_mixed },
 	{ "a driver that refuses a first write", test_no_write },
 	{ "the kernel's own PFNMAP of RAM: [vvar]", test_vvar },
 
